@@ -1,0 +1,1 @@
+"""One package per service: settings, composition root, handlers."""

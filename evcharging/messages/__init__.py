@@ -1,0 +1,1 @@
+"""The words services share: topics, Pydantic models and the envelope they travel in."""

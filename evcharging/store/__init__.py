@@ -1,0 +1,1 @@
+"""Databases: schema, migrations, and the inbox and outbox every effect goes through."""
