@@ -1,0 +1,125 @@
+"""What charge points say of themselves, and what is said of them: status, telemetry, health, alerts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from evcharging.domain.states import ChargePointState
+from evcharging.messages.base import ConnectorId, CpId, Message, UtcTime
+
+__all__ = ["Alert", "Health", "Severity", "Status", "StatusDetail", "StatusSource", "Telemetry"]
+
+
+class StatusSource(StrEnum):
+    """Who says so."""
+
+    ENGINE = "engine"
+    OCPP = "ocpp"
+    MQTT = "mqtt"
+    CENTRAL = "central"
+
+
+class StatusDetail(BaseModel):
+    """What a status carries beyond the state.
+
+    A status that ends a session names the session's last interval and both register readings, so that the reader knows
+    when it has seen every interval and can see a gap. ``administrative_stop`` says that STOPPED is to be returned to.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    text: str | None = None
+    last_seq: int | None = Field(default=None, ge=0)
+    register_start_wh: float | None = Field(default=None, ge=0)
+    register_end_wh: float | None = Field(default=None, ge=0)
+    administrative_stop: bool | None = None
+    fault_code: str | None = None
+
+
+class Status(Message):
+    """A state change of one connector (0: the whole charge point)."""
+
+    cp_id: CpId
+    connector_id: ConnectorId = 0
+    state: ChargePointState
+    previous_state: ChargePointState | None = None
+    reason: str | None = None
+    session_id: str | None = None
+    source: StatusSource
+    detail: StatusDetail | None = None
+
+    @field_validator("detail", mode="before")
+    @classmethod
+    def _text_is_a_detail(cls, value: object) -> object:
+        return {"text": value} if isinstance(value, str) else value
+
+
+class Telemetry(Message):
+    """One metered interval of a session.
+
+    ``seq`` counts the session's intervals from 1 without gaps; ``register_wh`` is the charger's monotonic register at
+    ``interval_end``; ``energy_wh`` is what flowed in the interval and equals ``solar_wh + grid_wh``. ``kwh`` and ``euros``
+    are running totals for display: Central prices the intervals itself.
+    """
+
+    cp_id: CpId
+    connector_id: ConnectorId = 1
+    session_id: str = Field(min_length=1)
+    driver_id: str | None = None
+    seq: int = Field(ge=1)
+    interval_start: UtcTime
+    interval_end: UtcTime
+    register_wh: float = Field(ge=0)
+    energy_wh: float = Field(ge=0)
+    solar_wh: float = Field(default=0.0, ge=0)
+    grid_wh: float = Field(default=0.0, ge=0)
+    kw: float = Field(ge=0)
+    kwh: float = Field(ge=0)
+    euros: float = Field(ge=0)
+    soc: float | None = Field(default=None, ge=0, le=1)
+    amps: float | None = Field(default=None, ge=0)
+    volts: float | None = Field(default=None, ge=0)
+    temperature_c: float | None = None
+
+    def body_id(self) -> str:
+        """One id per interval of a session."""
+        return f"{self.session_id}:{self.seq}"
+
+
+class Health(Message):
+    """What a monitor saw of a charge point at its last probe."""
+
+    cp_id: CpId
+    healthy: bool
+    detail: str | None = None
+    latency_ms: float | None = Field(default=None, ge=0)
+    monitor_id: str | None = None
+
+
+class Severity(StrEnum):
+    """How much an alert matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Alert(Message):
+    """Something an operator should look at."""
+
+    alert_id: str = Field(min_length=1)
+    cp_id: CpId
+    kind: str
+    severity: Severity
+    detail: str | None = None
+    detector: str | None = None
+    started_at: UtcTime
+    ended_at: UtcTime | None = None
+    source: Literal["engine", "ocpp", "central"] | None = None
+
+    def body_id(self) -> str:
+        """The alert's own id."""
+        return self.alert_id
