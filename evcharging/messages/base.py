@@ -30,9 +30,7 @@ UtcTime = Annotated[
 ]
 """A moment with a zone; kept in UTC, written as RFC 3339 with milliseconds."""
 
-CpId = Annotated[
-    str, Field(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_.:@|=*-]+$", examples=["CP-001"])
-]
+CpId = Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_.:@|=*-]+$", examples=["CP-001"])]
 """The name of a charge point: what OCPP and MQTT topics both can carry (no slash, no wildcard, no blank)."""
 
 ConnectorId = Annotated[int, Field(ge=0, le=255, examples=[1])]

@@ -63,9 +63,7 @@ DRIVER_REQUESTS: Topic[DriverRequest] = Topic("driver.requests", DriverRequest, 
 DRIVER_UPDATES: Topic[DriverUpdate] = Topic("driver.updates", DriverUpdate, lambda update: update.driver_id)
 HEALTH: Topic[Health] = Topic("cp.health", Health, _cp_id)
 ALERTS: Topic[Alert] = Topic("cp.alerts", Alert, _cp_id)
-SITE_SIGNALS: Topic[SiteSignal] = Topic(
-    "site.signals", SiteSignal, lambda signal: signal.site_id, compacted=True
-)
+SITE_SIGNALS: Topic[SiteSignal] = Topic("site.signals", SiteSignal, lambda signal: signal.site_id, compacted=True)
 SWARM_DESIRED: Topic[SwarmDesired] = Topic("swarm.desired", SwarmDesired, _station_id, compacted=True)
 SWARM_STATUS: Topic[SwarmStatus] = Topic("swarm.status", SwarmStatus, _station_id, compacted=True)
 SWARM_LOG: Topic[SwarmLog] = Topic("swarm.log", SwarmLog, _station_id)
