@@ -178,8 +178,8 @@ class Bus(Protocol):
     async def publish(self, event: Event[Any]) -> asyncio.Future[None]:
         """Accept ``event`` for sending; the future resolves when the broker has it (acks=all).
 
-        Waits for room when too much is in flight. Events of one key are sent in the order of the calls. While the broker
-        is away events are kept, up to a bound.
+        Waits for room when too much is in flight. Events of one key are sent in the order of the calls. While the
+        broker is away events are kept, up to a bound.
 
         Raises:
             BusOverloaded: the bound is reached and the broker is away.

@@ -61,8 +61,8 @@ class Telemetry(Message):
     """One metered interval of a session.
 
     ``seq`` counts the session's intervals from 1 without gaps; ``register_wh`` is the charger's monotonic register at
-    ``interval_end``; ``energy_wh`` is what flowed in the interval and equals ``solar_wh + grid_wh``. ``kwh`` and ``euros``
-    are running totals for display: Central prices the intervals itself.
+    ``interval_end``; ``energy_wh`` is what flowed in the interval and equals ``solar_wh + grid_wh``. ``kwh`` and
+    ``euros`` are running totals for display: Central prices the intervals itself.
     """
 
     cp_id: CpId
