@@ -1,0 +1,155 @@
+"""A connection pool to one database: SQLite by default, PostgreSQL by URL.
+
+SQLite runs in WAL mode and begins each write transaction with ``BEGIN IMMEDIATE``, so that two writers queue (for up to
+``BUSY_TIMEOUT_S``) instead of failing half way. In PostgreSQL each database of ours is a schema of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+__all__ = ["AWAY", "Database", "DatabaseUnavailable", "InvalidDatabaseUrl", "database_url", "is_away"]
+
+BUSY_TIMEOUT_S = 5
+POOL_SIZE = 5
+CONNECT_TIMEOUT_S = 5
+COMMAND_TIMEOUT_S = 30
+
+
+class InvalidDatabaseUrl(ValueError):
+    """A database URL that names no database this project can use."""
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot be reached, or is locked, at the moment. What was stored stands; try again."""
+
+
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
+"""What drivers raise when the database, and not the statement, is at fault."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether ``error`` says that the database is unreachable, as opposed to that the statement is wrong."""
+    return isinstance(error, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def database_url(url_or_path: str) -> URL:
+    """Normalise what users write: a path of a SQLite file, ``sqlite:///…`` or ``postgresql://…``.
+
+    Raises:
+        InvalidDatabaseUrl: says what was got and what would do.
+    """
+    if "://" not in url_or_path:
+        return URL.create("sqlite+aiosqlite", database=url_or_path)
+    try:
+        url = make_url(url_or_path)
+    except ArgumentError:
+        shown = urlsplit(url_or_path).scheme
+        raise InvalidDatabaseUrl(
+            f"got a {shown!r} URL that cannot be read, expected sqlite:///file.db or postgresql://user@host/name"
+        ) from None
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return url.set(drivername="sqlite+aiosqlite")
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+asyncpg")
+    raise InvalidDatabaseUrl(f"got a {backend!r} URL, expected sqlite:///file.db or postgresql://user@host/name")
+
+
+class Database:
+    """A pool of connections and the one way to begin a transaction."""
+
+    def __init__(self, url: URL, *, schema: str) -> None:
+        self.url = url
+        self.schema = schema
+        self._engine = _engine(url, schema)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The pool itself, for migrations."""
+        return self._engine
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be reached; nothing was committed, unless the connection was lost
+                during the commit itself, which is why every effect carries the id of its cause.
+        """
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except Exception as error:
+            if is_away(error):
+                raise DatabaseUnavailable(_short(error)) from error
+            raise
+
+    async def ping(self) -> None:
+        """Do one round trip.
+
+        Raises:
+            DatabaseUnavailable: it did not answer.
+        """
+        async with self.begin() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._engine.dispose()
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)!r}, schema={self.schema!r})"
+
+
+def _engine(url: URL, schema: str) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        if url.database and url.database != ":memory:":
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=POOL_SIZE)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_immediate)
+        return engine
+    return create_async_engine(
+        url,
+        pool_size=POOL_SIZE,
+        pool_pre_ping=True,
+        pool_timeout=CONNECT_TIMEOUT_S,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": COMMAND_TIMEOUT_S,
+            "server_settings": {"search_path": schema},
+        },
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself; `_begin_immediate` does
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _short(error: Exception) -> str:
+    origin = getattr(error, "orig", None) or error
+    return f"{type(origin).__name__}: {str(origin).splitlines()[0] if str(origin) else ''}".rstrip(": ")

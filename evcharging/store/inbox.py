@@ -1,0 +1,41 @@
+"""Which messages had their effect already. The unique index is the judge; no lock is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Table, delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+__all__ = ["forget_before", "take"]
+
+
+async def take(transaction: AsyncConnection, inbox: Table, message_ids: Iterable[str], now: datetime) -> set[str]:
+    """Enter ``message_ids`` and return those that were not there before: only these may have an effect.
+
+    Two transactions that take the same id at once: the second waits for the first, then sees the id as known.
+    """
+    rows = [{"message_id": message_id, "received_at": now} for message_id in dict.fromkeys(message_ids)]
+    if not rows:
+        return set()
+    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(inbox)
+    fresh: set[str] = set()
+    for start in range(0, len(rows), ROWS_A_STATEMENT):
+        statement = insert.values(rows[start : start + ROWS_A_STATEMENT])
+        result = await transaction.execute(
+            statement.on_conflict_do_nothing(index_elements=["message_id"]).returning(inbox.c.message_id)
+        )
+        fresh.update(result.scalars())
+    return fresh
+
+
+async def forget_before(transaction: AsyncConnection, inbox: Table, moment: datetime) -> int:
+    """Drop entries older than any record the broker can still deliver again. Returns how many."""
+    result = await transaction.execute(delete(inbox).where(inbox.c.received_at < moment))
+    return result.rowcount
+
+
+ROWS_A_STATEMENT = 400
+"""Two values a row stay below the 999 bound parameters of an old SQLite."""

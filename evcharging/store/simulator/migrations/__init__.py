@@ -1,0 +1,1 @@
+"""Alembic environment of Central's database."""
