@@ -38,6 +38,9 @@ def bind(host: str, port: int, *, flag: str) -> socket.socket:
     try:
         sock.bind((host, port))
         sock.listen(BACKLOG)
+    except OverflowError:
+        sock.close()
+        raise UsageError(f"{flag} {port}: no such port; expected 0 (any free one) to 65535") from None
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:

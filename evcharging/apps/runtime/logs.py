@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from datetime import datetime
@@ -12,7 +13,13 @@ import structlog
 
 __all__ = ["configure_logging"]
 
-NOISY = {"aiokafka": logging.ERROR, "uvicorn.access": logging.WARNING, "uvicorn.error": logging.WARNING}
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+NOISY = {
+    "aiokafka": logging.ERROR,
+    "httpx": logging.WARNING,
+    "uvicorn.access": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
+}
 
 
 def configure_logging(*, level: str, log_format: str, who: str) -> None:
@@ -65,5 +72,10 @@ class _TextRenderer:
         who = event.pop("who", self._who)
         message = event.pop("event", "")
         extra = "".join(f" {key}={value}" for key, value in event.items() if not key.startswith("_"))
-        line = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} | {level} | {who} | {message}{extra}"
+        told = CONTROL.sub(_escaped, f"{message}{extra}")  # a peer's text must not forge a line or steer the terminal
+        line = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} | {level} | {who} | {told}"
         return f"{line}\n{exception}" if exception else line
+
+
+def _escaped(control: re.Match[str]) -> str:
+    return repr(control[0])[1:-1]

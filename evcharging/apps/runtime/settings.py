@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+from typing import Any, ClassVar, Literal, NoReturn, Self, get_args, get_origin
 
 import yaml
 from dotenv import dotenv_values
@@ -74,13 +74,15 @@ class ServiceSettings(BaseSettings):
         flags = vars(cls._parser().parse_args(sys.argv[1:] if argv is None else argv))
         config_path = flags.pop(FROM_CONFIG, None)
         environ = os.environ if environ is None else environ
-        dotenv = {name: value for name, value in dotenv_values(DOTENV).items() if value is not None}
         values = {
             **cls._from_yaml(config_path or environ.get("EVCHARGING_CONFIG")),
-            **cls._from_variables(dotenv, str(DOTENV)),
+            **cls._from_variables(_read_dotenv(), str(DOTENV)),
             **cls._from_variables(environ, "the environment"),
             **{name: value for name, value in flags.items() if value is not None},
         }
+        for name, field in cls.model_fields.items():
+            if name in values and _is_list(field):
+                values[name] = _split(values[name])
         try:
             return cls(**values)
         except ValidationError as error:
@@ -93,6 +95,7 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def _variables_of(cls, name: str, field: FieldInfo) -> list[str]:
+        """The variables a field is read from: the documented one first, then the one under the service's own prefix."""
         alias = field.validation_alias
         special = [str(a) for a in alias.choices if str(a).isupper()] if isinstance(alias, AliasChoices) else []
         return [*special, cls.prefix + name.upper()]
@@ -119,16 +122,17 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def _from_variables(cls, variables: Mapping[str, str], where: str) -> dict[str, Any]:
-        known = {v: name for name, field in cls.model_fields.items() for v in cls._variables_of(name, field)[::-1]}
+        """Where a field has a shared variable and one under the own prefix, the own one wins: it is meant for us."""
+        known = {v: name for name, field in cls.model_fields.items() for v in cls._variables_of(name, field)}
+        for variable in variables:
+            if variable.startswith(cls.prefix) and variable not in known:
+                meant = _meant(variable, known, prefix=cls.prefix)
+                raise UsageError(f"{variable} (in {where}) is no setting of {cls.service}{meant}")
         values: dict[str, Any] = {}
-        for variable, raw in variables.items():
-            if variable in known:
-                value = COMMENT.sub("", raw).strip()
-                if value:
-                    name = known[variable]
-                    values[name] = _split(value) if _is_list(cls.model_fields[name]) else value
-            elif variable.startswith(cls.prefix):
-                raise UsageError(f"{variable} (in {where}) is no setting of {cls.service}{_meant(variable, known)}")
+        for variable, name in known.items():
+            value = COMMENT.sub("", variables.get(variable, "")).strip()
+            if value:
+                values[name] = value
         return values
 
     @classmethod
@@ -139,6 +143,8 @@ class ServiceSettings(BaseSettings):
             content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
         except OSError as error:
             raise UsageError(f"--config {path}: cannot be read ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"--config {path}: not UTF-8 text") from None
         except yaml.YAMLError as error:
             raise UsageError(f"--config {path}: not YAML: {str(error).splitlines()[0]}") from None
         section = content.get(cls.service) if isinstance(content, dict) else None
@@ -157,8 +163,10 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _told(cls, error: ValidationError) -> str:
         told = []
+        named = {v: n for n, f in cls.model_fields.items() for v in cls._variables_of(n, f)}
         for problem in error.errors(include_url=False):
-            name = str(problem["loc"][0]) if problem["loc"] else ""
+            loc = str(problem["loc"][0]) if problem["loc"] else ""
+            name = named.get(loc, loc)
             field = cls.model_fields.get(name)
             label = f"--{name.replace('_', '-')} ({cls.variable_of(name)})" if field else cls.service
             secret = field is not None and _holds_secret(field)
@@ -170,8 +178,10 @@ class ServiceSettings(BaseSettings):
 class _OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line and leaves the usage to ``--help``."""
 
-    def error(self, message: str) -> Any:
-        raise UsageError(f"{message}; see {self.prog} --help")
+    def error(self, message: str) -> NoReturn:
+        flag = re.fullmatch(r"unrecognized arguments: (--[^\s=]+).*", message)
+        hint = _meant(flag[1], self._option_string_actions) if flag else f"; see {self.prog} --help"
+        raise UsageError(message + hint)
 
 
 def _is_list(field: FieldInfo) -> bool:
@@ -182,8 +192,19 @@ def _holds_secret(field: FieldInfo) -> bool:
     return SecretStr in (field.annotation, *get_args(field.annotation))
 
 
-def _split(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",") if part.strip()]
+def _split(value: Any) -> Any:
+    """Take ``a,b`` and ``[a, "b,c"]`` apart alike: flags repeat, variables cannot. Leaves the rest to validation."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        return value
+    return [piece.strip() for part in parts for piece in part.split(",") if piece.strip()]
+
+
+def _read_dotenv() -> dict[str, str]:
+    try:
+        return {name: value for name, value in dotenv_values(DOTENV).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{DOTENV}: cannot be read ({error}); expected lines of NAME=value in UTF-8") from None
 
 
 def _metavar(field: FieldInfo) -> str:
@@ -208,6 +229,8 @@ def _help(field: FieldInfo, variable: str) -> str:
     return f"{field.description or ''} [{shown}; {variable}]".replace("%", "%%")
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else "; see --help for those there are"
+def _meant(name: str, known: Iterable[str], *, prefix: str = "") -> str:
+    """Suggest the nearest of ``known``; a prefix that all share says nothing of nearness."""
+    by_rest = {candidate.removeprefix(prefix): candidate for candidate in known}
+    close = difflib.get_close_matches(name.removeprefix(prefix), by_rest, n=1)
+    return f"; did you mean {by_rest[close[0]]}?" if close else "; see --help for those there are"
