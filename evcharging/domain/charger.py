@@ -4,19 +4,24 @@ The model knows simulated time only, and only through `advance`. It integrates o
 depend on the commands and the times they were given at, never on how often `advance` was called in between: a caller
 brings the model to now, then gives the command, which counts from the last grid point on. It never reads a clock, and
 it does not time the engine's silence: the caller counts wall time (`SET_POINT_TIMEOUT_S`) and says `set_point_lost`.
-
-    ChargerError
-    ├── NoVehicleReady   start without a vehicle, or with one whose session is over
-    ├── VehiclePresent   plug while another vehicle waits or charges
-    ├── ChargerFaulted   start while a fault stands
-    └── InvalidInput     a figure that cannot be: a limit below zero, a time before the last one
+What it refuses, it refuses with a ChargerError (see charger_state).
 """
 
 import math
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Final
 
+from evcharging.domain.charger_state import (
+    ChargerError,
+    ChargerFaulted,
+    ChargerState,
+    FaultCode,
+    InvalidInput,
+    NoVehicleReady,
+    VehiclePresent,
+)
 from evcharging.domain.levels import L1, L2, L2_THREE_PHASE, L3, MIN_PILOT_AMPS, ChargerLevel, ChargerSpec, dc
+from evcharging.domain.set_point import RAMP_DOWN_S, SET_POINT_TIMEOUT_S, SetPoint
 from evcharging.domain.thermal import DEFAULT_AMBIENT_C, RESUME_C, TRIP_C, derate_factor, temperature_after
 from evcharging.domain.vehicle import DEMO_VEHICLE, Taper, VehicleSpec
 
@@ -46,10 +51,6 @@ __all__ = [
     "dc",
 ]
 
-SET_POINT_TIMEOUT_S: Final = 5.0
-"""Wall time without a set point after which the caller must say `set_point_lost`."""
-RAMP_DOWN_S: Final = 1.0
-"""Simulated time in which rated current is ramped to nothing once the set point is lost."""
 DEFAULT_STEP_S: Final = 0.1
 FULL_SOC: Final = 0.99
 """A vehicle is full here, or where its battery takes less than `MIN_POWER_FRACTION` of the session's rated power."""
@@ -57,53 +58,6 @@ MIN_POWER_FRACTION: Final = 0.05
 
 _GRID_TOLERANCE_S: Final = 1e-6
 _THERMAL_REST_C: Final = 1e-6
-
-
-class ChargerState(StrEnum):
-    """What the outlet is doing."""
-
-    AVAILABLE = "AVAILABLE"
-    """No vehicle."""
-    PLUGGED = "PLUGGED"
-    """A vehicle waits for `start`."""
-    CHARGING = "CHARGING"
-    """The contactor is closed and current is on offer."""
-    SUSPENDED = "SUSPENDED"
-    """Started, but nothing on offer: no set point yet, one under 6 A, or none heard any more."""
-    FINISHED = "FINISHED"
-    """The vehicle is full or its session was stopped; it is still on the cable."""
-    FAULTED = "FAULTED"
-    """The contactor is open until the fault is cleared."""
-
-
-class FaultCode(StrEnum):
-    """Why an outlet is FAULTED."""
-
-    NONE = "NONE"
-    GROUND_FAULT = "GROUND_FAULT"
-    OVER_TEMPERATURE = "OVER_TEMPERATURE"
-    CONTACTOR_WELDED = "CONTACTOR_WELDED"
-    COMMUNICATION_LOSS = "COMMUNICATION_LOSS"
-
-
-class ChargerError(Exception):
-    """A command that the charger refuses; its state is as before."""
-
-
-class NoVehicleReady(ChargerError):
-    """Raised by `start` without a vehicle, or with one whose session is over."""
-
-
-class VehiclePresent(ChargerError):
-    """Raised by `plug` while another vehicle waits or charges."""
-
-
-class ChargerFaulted(ChargerError):
-    """Raised by `start` while a fault stands."""
-
-
-class InvalidInput(ChargerError, ValueError):
-    """Raised for a figure that cannot be."""
 
 
 class _Session(Enum):
@@ -138,6 +92,7 @@ class ChargerModel:
             raise InvalidInput(f"register_wh must be 0 or more, got {register_wh}")
         self.spec: Final = spec
         self.ambient_c = ambient_c
+        self._direct_current = spec.level is ChargerLevel.DC
         self._origin_s = now_s
         self._now_s = now_s
         self._step_s = step_s
@@ -147,9 +102,7 @@ class ChargerModel:
         self._vehicle: VehicleSpec | None = None
         self._soc = 0.0
         self._session = _Session.WAITING
-        self._requested_amps = 0.0
-        self._limit_amps = 0.0
-        self._ramp_amps: float | None = None
+        self._set_point = SetPoint(spec.rated_amps)
         self._injected_fault = FaultCode.NONE
         self._tripped = False
 
@@ -177,10 +130,10 @@ class ChargerModel:
         """
         if self.fault_code is not FaultCode.NONE:
             raise ChargerFaulted(f"cannot start with fault {self.fault_code.value}; clear it first")
-        if not self.vehicle_ready:
+        if self._vehicle is None or not self.vehicle_ready:
             raise NoVehicleReady(f"cannot start in state {self.state.value}; plug a vehicle first")
         self._session = _Session.RUNNING
-        self._finish_if_full()
+        self._finish_if_full(self._vehicle)
 
     def stop(self) -> None:
         """Open the contactor; the session is over and its vehicle with it. Without a session nothing happens."""
@@ -193,17 +146,12 @@ class ChargerModel:
         Under 6 A is 0; above the rating is clamped and reported by `limit_clamped`. Heals a lost set point.
         Raises InvalidInput for a negative or non-finite figure.
         """
-        if not 0.0 <= amps < math.inf:
-            raise InvalidInput(f"a limit must be 0 A or more, got {amps}")
-        self._requested_amps = float(amps)
-        self._limit_amps = 0.0 if amps < MIN_PILOT_AMPS else min(float(amps), self.spec.rated_amps)
-        self._ramp_amps = None
-        return self._limit_amps
+        self._set_point.set(amps)
+        return self._set_point.limit_amps
 
     def set_point_lost(self) -> None:
         """Ramp to 0 A and stay there until the next `set_limit`; the session goes on. A repeat changes nothing."""
-        if self._ramp_amps is None:
-            self._ramp_amps = self.current_a
+        self._set_point.lose(self.current_a)
 
     def inject_fault(self, code: FaultCode) -> None:
         """Open the contactor with `code`; a session that runs is over. The latest code counts."""
@@ -266,10 +214,10 @@ class ChargerModel:
     @property
     def power_kw(self) -> float:
         """Power that flows, in kW: the least of charger, cable, set point, on-board charger and battery."""
-        if self._vehicle is None or self.state is not ChargerState.CHARGING:
+        offered_amps = self._offered_amps
+        if self._vehicle is None or offered_amps == 0.0:
             return 0.0
-        accepted_kw = self._vehicle.accepted_kw(self._soc, direct_current=self._direct_current)
-        return min(self.spec.power_kw(self._offered_amps), accepted_kw)
+        return min(self.spec.power_kw(offered_amps), self._accepted_kw(self._vehicle))
 
     @property
     def current_a(self) -> float:
@@ -299,70 +247,74 @@ class ChargerModel:
     @property
     def limit_amps(self) -> float:
         """The set point as it counts, in A per phase: 0, or from 6 up to the rating."""
-        return self._limit_amps
+        return self._set_point.limit_amps
 
     @property
     def requested_amps(self) -> float:
         """The set point as it was asked for, in A per phase."""
-        return self._requested_amps
+        return self._set_point.requested_amps
 
     @property
     def limit_clamped(self) -> bool:
         """Whether the set point asked for more than the hardware's rating: an anomaly."""
-        return self._requested_amps > self.spec.rated_amps
+        return self._set_point.clamped
 
     @property
     def set_point_silent(self) -> bool:
         """Whether the set point was lost and has not come back."""
-        return self._ramp_amps is not None
-
-    @property
-    def _direct_current(self) -> bool:
-        return self.spec.level is ChargerLevel.DC
+        return self._set_point.silent
 
     @property
     def _offered_amps(self) -> float:
-        offered = min(self._limit_amps, self.spec.rated_amps * derate_factor(self._temperature_c))
-        if self._ramp_amps is not None:
-            offered = min(offered, self._ramp_amps)
-        return offered if offered >= MIN_PILOT_AMPS else 0.0
+        """Current on offer now; a running session implies a vehicle and no fault."""
+        if self._session is not _Session.RUNNING:
+            return 0.0
+        return self._set_point.offered_amps(derate_factor(self._temperature_c))
+
+    def _accepted_kw(self, vehicle: VehicleSpec) -> float:
+        return vehicle.accepted_kw(self._soc, direct_current=self._direct_current)
 
     @property
     def _resting(self) -> bool:
         """Whether no step can change anything, so that idle time costs nothing."""
         return (
-            self._temperature_c == self.ambient_c
+            self._offered_amps == 0.0
+            and not self._set_point.ramping
             and not self._tripped
-            and not self._ramp_amps
-            and self.state is not ChargerState.CHARGING
+            and self._temperature_c == self.ambient_c
         )
 
     def _integrate_step(self) -> None:
-        delivered_wh = 0.0
-        if self._vehicle is not None and self.state is ChargerState.CHARGING:
-            soc = self._vehicle.soc_after(
-                self._soc,
-                offered_kw=self.spec.power_kw(self._offered_amps),
-                step_h=self._step_s / 3600.0,
-                direct_current=self._direct_current,
-            )
-            delivered_wh = max(0.0, soc - self._soc) * self._vehicle.capacity_kwh * 1000.0
-            self._soc = soc
-            self._register_wh += delivered_wh
-        self._warm_up(self.spec.amps(delivered_wh * 3.6 / self._step_s))
-        if self._ramp_amps is not None:
-            self._ramp_amps = max(0.0, self._ramp_amps - self.spec.rated_amps * self._step_s / RAMP_DOWN_S)
-        self._finish_if_full()
+        offered_amps = self._offered_amps
+        mean_amps = 0.0
+        if self._vehicle is not None and offered_amps > 0.0:
+            mean_amps = self.spec.amps(self._deliver(self._vehicle, offered_amps) * 3.6 / self._step_s)
+            self._finish_if_full(self._vehicle)
+        self._set_point.ramp(self._step_s)
+        self._warm_up(mean_amps)
 
-    def _warm_up(self, current_a: float) -> None:
+    def _deliver(self, vehicle: VehicleSpec, offered_amps: float) -> float:
+        """Charge for one step and return the energy that went through the meter, in Wh."""
+        soc = vehicle.soc_after(
+            self._soc,
+            offered_kw=self.spec.power_kw(offered_amps),
+            step_h=self._step_s / 3600.0,
+            direct_current=self._direct_current,
+        )
+        delivered_wh = max(0.0, soc - self._soc) * vehicle.capacity_kwh * 1000.0
+        self._soc = soc
+        self._register_wh += delivered_wh
+        return delivered_wh
+
+    def _warm_up(self, mean_amps: float) -> None:
         warmed_c = temperature_after(
             self._temperature_c,
             ambient_c=self.ambient_c,
-            current_a=current_a,
+            current_a=mean_amps,
             rated_amps=self.spec.rated_amps,
             step_s=self._step_s,
         )
-        at_rest = current_a == 0.0 and abs(warmed_c - self.ambient_c) < _THERMAL_REST_C
+        at_rest = mean_amps == 0.0 and abs(warmed_c - self.ambient_c) < _THERMAL_REST_C
         self._temperature_c = self.ambient_c if at_rest else warmed_c
         if self._temperature_c >= TRIP_C:
             self._tripped = True
@@ -370,10 +322,7 @@ class ChargerModel:
         elif self._temperature_c <= RESUME_C:
             self._tripped = False
 
-    def _finish_if_full(self) -> None:
-        if self._vehicle is None or self._session is not _Session.RUNNING:
-            return
-        peak_kw = self._vehicle.peak_kw(direct_current=self._direct_current)
-        accepted_kw = self._vehicle.accepted_kw(self._soc, direct_current=self._direct_current)
-        if self._soc >= FULL_SOC or accepted_kw < MIN_POWER_FRACTION * min(self.spec.rated_kw, peak_kw):
+    def _finish_if_full(self, vehicle: VehicleSpec) -> None:
+        rated_kw = min(self.spec.rated_kw, vehicle.peak_kw(direct_current=self._direct_current))
+        if self._soc >= FULL_SOC or self._accepted_kw(vehicle) < MIN_POWER_FRACTION * rated_kw:
             self.stop()
