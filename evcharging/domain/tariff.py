@@ -73,14 +73,6 @@ class Price:
         return (solar_wh * self.solar_per_kwh + grid_wh * self.grid_per_kwh) / WH_PER_KWH
 
 
-DEFAULT_PRICES: Final[Mapping[str, Price]] = {
-    "EUR": Price.of("0.30", "EUR"),
-    "JMD": Price.of("50", "JMD", solar_per_kwh="10"),
-    "INR": Price.of("20", "INR"),
-}
-"""The price to begin with, by currency code."""
-
-
 class PriceHistory:
     """Every price that was or will be in force, so that an interval can be priced late as if it had come in time.
 
@@ -143,3 +135,11 @@ def _amount(value: Decimal | float | str) -> Decimal:
         return value if isinstance(value, Decimal) else Decimal(str(value))
     except InvalidOperation:
         raise InvalidPrice(f"a price must be a number, got {value!r}") from None
+
+
+DEFAULT_PRICES: Final[Mapping[str, Price]] = {
+    "EUR": Price.of("0.30", "EUR"),
+    "JMD": Price.of("50", "JMD", solar_per_kwh="10"),
+    "INR": Price.of("20", "INR"),
+}
+"""The price to begin with, by currency code."""
