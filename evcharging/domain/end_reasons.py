@@ -30,6 +30,8 @@ class EndReason(StrEnum):
     POLICY_STOP = "policy_stop"
     """The price or the hour, by the station's own policy."""
     OPERATOR_STOP = "operator_stop"
+    SHUTDOWN = "shutdown"
+    """The engine was stopped in good order; the energy until then stands."""
 
     DRIVER_CANCEL = "driver_cancel"
 
@@ -66,6 +68,7 @@ _COMPLETED: Final = (
     EndReason.LOCAL_STOP,
     EndReason.POLICY_STOP,
     EndReason.OPERATOR_STOP,
+    EndReason.SHUTDOWN,
 )
 
 _STATUS: Final[Mapping[EndReason, SessionStatus]] = {
