@@ -9,13 +9,14 @@ Errors::
     BusError
     ├── BusUnavailable    the broker cannot be reached (yet); what was accepted is kept and sent when it comes back
     ├── BusOverloaded     more is waiting to be sent than the bound allows
-    └── BusStopped        publish or subscribe after stop
+    ├── RecordRefused     the broker will never take this record (it is too large); the others are not held up by it
+    └── BusStopped        publish or subscribe after stop; what was still waiting then was not sent
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -25,6 +26,8 @@ from typing import Any, Protocol, Self
 from evcharging.messages.envelope import Event
 
 __all__ = [
+    "STALLED_AFTER_S",
+    "AssignmentCallback",
     "Bus",
     "BusError",
     "BusHealth",
@@ -33,6 +36,7 @@ __all__ = [
     "BusUnavailable",
     "Position",
     "Record",
+    "RecordRefused",
     "Since",
     "Start",
     "Subscription",
@@ -52,8 +56,12 @@ class BusOverloaded(BusError):
     """The bound on what waits to be sent is reached. Slow down, or refuse the work that causes it."""
 
 
+class RecordRefused(BusError):
+    """The broker will never take this record, whenever it is sent. Publish something smaller."""
+
+
 class BusStopped(BusError):
-    """The bus was stopped; make a new one."""
+    """The bus was stopped; make a new one. What was still waiting at the end of `Bus.stop` was not sent."""
 
 
 class Position(Enum):
@@ -77,6 +85,12 @@ class Since:
 
 
 Start = Position | Since
+
+AssignmentCallback = Callable[[frozenset[tuple[str, int]]], Awaitable[None]]
+"""Told the whole set of (topic, partition) pairs after each rebalance, before any record of it is returned."""
+
+STALLED_AFTER_S = 15.0
+"""A reader that stands still this long while there is something to read makes no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +133,6 @@ class SubscriptionHealth:
     def progressing(self) -> bool:
         """False once the position has stood still for 15 s with a lag."""
         return self.stalled_s < STALLED_AFTER_S
-
-
-STALLED_AFTER_S = 15.0
 
 
 class Subscription(Protocol):
@@ -181,8 +192,12 @@ class Bus(Protocol):
         Waits for room when too much is in flight. Events of one key are sent in the order of the calls. While the
         broker is away events are kept, up to a bound.
 
+        Nobody has to await the future: one that is dropped causes no warning, and what was accepted is sent all the
+        same. It fails with `RecordRefused`, or with `BusStopped` where `stop` ran out of time.
+
         Raises:
             BusOverloaded: the bound is reached and the broker is away.
+            RecordRefused: the record is larger than the bus takes.
             BusStopped: after `stop`.
         """
         ...
@@ -190,15 +205,33 @@ class Bus(Protocol):
     async def publish_raw(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
     ) -> asyncio.Future[None]:
-        """As `publish`, for bytes that are no message of ours: dead letters."""
+        """As `publish`, for bytes that are no message of ours: dead letters. Without a key any partition is taken."""
         ...
 
     async def flush(self) -> None:
         """Wait until everything accepted so far has been acknowledged."""
         ...
 
-    def subscribe(self, topics: Mapping[str, Start], *, group: str | None = None) -> Subscription:
-        """Read ``topics``. With a group every start is `Position.COMMITTED`; without, all partitions are read."""
+    def subscribe(
+        self,
+        topics: Mapping[str, Start],
+        *,
+        group: str | None = None,
+        sticky: bool = False,
+        on_assignment: AssignmentCallback | None = None,
+    ) -> Subscription:
+        """Read ``topics``; partitions are read from when the subscription is entered.
+
+        Without a group all partitions are read and nothing is committed; `Position.COMMITTED` then means the
+        beginning. With a group the partitions are shared with its other members and a start is `Position.COMMITTED`,
+        or `Position.BEGINNING` for a topic to be read anew by whoever is given a partition. ``sticky`` keeps
+        partitions where they are at a rebalance as far as it can (all members must agree); otherwise they are dealt
+        out in ranges, so that topics with equal counts go together.
+
+        Raises:
+            ValueError: no topic, or a start that a group cannot have.
+            BusStopped: after `stop`.
+        """
         ...
 
     def health(self) -> BusHealth:

@@ -1,0 +1,286 @@
+"""Reading from Kafka: one subscription, with a group or without, that outlives its consumer.
+
+A consumer of aiokafka can stop reading without an error. So the subscription keeps the positions itself, measures
+progress against the broker's own end offsets, and puts a new consumer in place of one that stands still while there is
+something to read. It decodes nothing and never commits of its own accord.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from evcharging.bus.kafka_consumer import (
+    UNREACHABLE,
+    Starting,
+    discard,
+    open_with_group,
+    open_without_group,
+)
+from evcharging.bus.kafka_settings import KafkaSettings
+from evcharging.bus.progress import Progress
+from evcharging.bus.protocol import (
+    STALLED_AFTER_S,
+    AssignmentCallback,
+    BusError,
+    Record,
+    Start,
+    SubscriptionHealth,
+)
+
+__all__ = ["KafkaSubscription"]
+
+log = structlog.get_logger(__name__)
+
+Partition = tuple[str, int]
+
+WATCH_EVERY_S = 2.0
+WATCH_TIMEOUT_S = 5.0
+RETRY_S = 0.5
+LOG_EVERY_S = 5.0
+GRACE_S = 0.5
+
+
+class KafkaSubscription:
+    """See `evcharging.bus.protocol.Subscription`. Made by `evcharging.bus.kafka.KafkaBus.subscribe`."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        starts: Mapping[str, Start],
+        *,
+        group: str | None,
+        sticky: bool,
+        on_assignment: AssignmentCallback | None,
+        connected: Callable[[], bool],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._starts = starts
+        self._group = group
+        self._sticky = sticky
+        self._on_assignment = on_assignment
+        self._connected = connected
+        self._monotonic = monotonic
+        self._progress = Progress(monotonic)
+        self._starting = Starting(starts)
+        self._consumer: AIOKafkaConsumer | None = None
+        self._settled = asyncio.Event()
+        self._callback_error: Exception | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._watched_at = monotonic()
+        self._empty_since: float | None = None
+        self._logged_at = -LOG_EVERY_S
+
+    async def __aenter__(self) -> Self:
+        while self._consumer is None:
+            await self._try_open()
+        self._watch = asyncio.create_task(self._watch_ends(), name="bus watch reader")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._close()
+
+    async def getmany(self, *, timeout_s: float = 0.1, max_records: int = 1000) -> Sequence[Record]:
+        """See `evcharging.bus.protocol.Subscription.getmany`."""
+        deadline = self._monotonic() + timeout_s
+        while True:
+            if self._callback_error is not None:
+                error, self._callback_error = self._callback_error, None
+                raise error
+            left_s = max(deadline - self._monotonic(), 0.0)
+            try:
+                records = await self._poll(left_s, max_records)
+            except UNREACHABLE as error:
+                await self._reopen(f"reading failed: {error!r}")
+                records = []
+            if records:
+                self._empty_since = None
+                return records
+            await self._reopen_if_hung()
+            if self._monotonic() >= deadline:
+                return records
+
+    async def commit(self, records: Iterable[Record]) -> None:
+        """See `evcharging.bus.protocol.Subscription.commit`."""
+        if self._group is None:
+            raise BusError("a reader without a group has nothing to commit; subscribe with a group")
+        consumer = self._consumer
+        if consumer is None:
+            return
+        assigned = consumer.assignment()
+        offsets: dict[TopicPartition, int] = {}
+        for record in records:
+            tp = TopicPartition(record.topic, record.partition)
+            if tp in assigned:
+                offsets[tp] = max(offsets.get(tp, 0), record.offset + 1)
+        if not offsets:
+            return
+        try:
+            await consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            log.info("partitions were dealt out anew before a commit; their records come again", error=repr(error))
+        except UNREACHABLE as error:
+            log.warning("a commit failed; the records may come again", group=self._group, error=repr(error))
+
+    async def rewind(self, records: Iterable[Record]) -> None:
+        """See `evcharging.bus.protocol.Subscription.rewind`."""
+        self._seek(self._progress.rewind(records))
+
+    def caught_up(self) -> bool:
+        """See `evcharging.bus.protocol.Subscription.caught_up`."""
+        return self._settled.is_set() and self._progress.caught_up()
+
+    def partitions(self) -> frozenset[tuple[str, int]]:
+        """See `evcharging.bus.protocol.Subscription.partitions`."""
+        return self._progress.partitions() if self._settled.is_set() else frozenset()
+
+    def health(self) -> SubscriptionHealth:
+        """See `evcharging.bus.protocol.Subscription.health`."""
+        return self._progress.health()
+
+    async def _poll(self, timeout_s: float, max_records: int) -> list[Record]:
+        consumer = self._consumer
+        if consumer is None:
+            await self._try_open()
+            return []
+        try:
+            async with asyncio.timeout(timeout_s + GRACE_S):
+                if self._group is not None:
+                    await self._settled.wait()
+                fetched = await consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        except TimeoutError:
+            return []
+        if not self._settled.is_set():
+            self._put_back(consumer, fetched)
+            return []
+        records: list[Record] = []
+        for tp, found in fetched.items():
+            self._take((tp.topic, tp.partition), found, records)
+        return records
+
+    def _take(self, partition: Partition, found: Sequence[Any], records: list[Record]) -> None:
+        first, last = found[0].offset, found[-1].offset
+        if last - first + 1 == len(found):
+            self._progress.returned(partition, first, last)
+        else:
+            for record in found:
+                self._progress.returned(partition, record.offset, record.offset)
+        topic, number = partition
+        records.extend(
+            Record(
+                topic,
+                number,
+                record.offset,
+                record.key,
+                record.value,
+                tuple((name, value or b"") for name, value in record.headers),
+                record.timestamp,
+            )
+            for record in self._starting.not_too_old(partition, found)
+        )
+
+    @staticmethod
+    def _put_back(consumer: AIOKafkaConsumer, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        assigned = consumer.assignment()
+        for tp, found in fetched.items():
+            if tp in assigned:
+                consumer.seek(tp, found[0].offset)
+
+    def _seek(self, positions: Mapping[Partition, int]) -> None:
+        if self._consumer is None:
+            return
+        assigned = self._consumer.assignment()
+        for partition, offset in positions.items():
+            tp = TopicPartition(*partition)
+            if tp in assigned:
+                self._consumer.seek(tp, offset)
+
+    async def _try_open(self) -> None:
+        """Put a consumer in place, or say why there is none yet and wait a little."""
+        try:
+            if self._group is None:
+                self._consumer = await open_without_group(self._settings, self._starting, self._progress)
+                self._settled.set()
+            else:
+                self._settled.clear()
+                self._consumer = await open_with_group(
+                    self._settings,
+                    list(self._starts),
+                    group=self._group,
+                    sticky=self._sticky,
+                    on_revoked=self._settled.clear,
+                    on_assigned=self._assigned,
+                )
+        except UNREACHABLE as error:
+            now = self._monotonic()
+            if now - self._logged_at >= LOG_EVERY_S:
+                self._logged_at = now
+                log.warning("waiting for Kafka to read from", topics=sorted(self._starts), error=repr(error))
+            await asyncio.sleep(RETRY_S)
+        else:
+            self._watched_at = self._monotonic()
+            self._empty_since = None
+
+    async def _assigned(self, consumer: AIOKafkaConsumer, assigned: Iterable[TopicPartition]) -> None:
+        """Called by the consumer after each rebalance; records wait until this is done."""
+        try:
+            await self._starting.begin_assignment(consumer, assigned, self._progress)
+            if self._on_assignment is not None:
+                await self._on_assignment(self._progress.partitions())
+        except Exception as error:  # noqa: BLE001 - aiokafka would swallow it; `getmany` raises it instead
+            self._callback_error = error
+        self._settled.set()
+
+    async def _reopen(self, why: str) -> None:
+        log.warning("replacing a reader", topics=sorted(self._starts), group=self._group, reason=why)
+        await self._close()
+        await asyncio.sleep(RETRY_S)
+
+    async def _close(self) -> None:
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await discard(consumer)
+
+    async def _reopen_if_hung(self) -> None:
+        """Replace a consumer that was asked all the while and has stood still, or whose broker cannot be asked."""
+        now = self._monotonic()
+        self._empty_since = now if self._empty_since is None else self._empty_since
+        if now - self._empty_since < STALLED_AFTER_S or self._consumer is None or not self._connected():
+            return
+        if not self._progress.health().progressing:
+            await self._reopen(f"no progress for {STALLED_AFTER_S:.0f} s, {self._progress.lag()} records behind")
+        elif now - self._watched_at >= STALLED_AFTER_S:
+            await self._reopen("its broker has not answered it, while it answers others")
+
+    async def _watch_ends(self) -> None:
+        """Ask the broker for the ends of the partitions, so that lag is known whatever the consumer does."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            consumer = self._consumer
+            if consumer is None or not self._settled.is_set():
+                continue
+            assigned = sorted(consumer.assignment())
+            try:
+                async with asyncio.timeout(WATCH_TIMEOUT_S):
+                    ends = await consumer.end_offsets(assigned)
+                    for tp in assigned:
+                        self._progress.passed((tp.topic, tp.partition), await consumer.position(tp))
+            except (KafkaError, OSError, TimeoutError):
+                continue
+            if consumer is self._consumer and self._settled.is_set():
+                self._watched_at = self._monotonic()
+                for tp, end in ends.items():
+                    self._progress.saw_end((tp.topic, tp.partition), end)

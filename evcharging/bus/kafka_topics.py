@@ -1,0 +1,77 @@
+"""Making sure that topics exist, with equal partition counts and compaction where a topic asks for it.
+
+Apache Kafka is asked to create them. The embedded broker has no such call: it makes a topic with four partitions when
+somebody asks for its metadata, which the producer does at first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+
+from evcharging.bus.checks import COMPACTED
+from evcharging.bus.kafka_settings import KafkaSettings
+
+__all__ = ["broker_addresses", "create_topics"]
+
+log = structlog.get_logger(__name__)
+
+
+async def create_topics(settings: KafkaSettings, names: Iterable[str]) -> None:
+    """Create those of ``names`` that are missing, where the broker can.
+
+    Raises:
+        KafkaError: the broker is away, or refused for another reason than that the topic is there.
+    """
+    admin = AIOKafkaAdminClient(**settings.client_options())
+    try:
+        await admin.start()
+        cluster = await admin.describe_cluster()
+        if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
+            return
+        there = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        wanted = list(names)
+        for name in wanted:
+            if there.get(name, settings.partitions) != settings.partitions:
+                log.warning(
+                    "a topic has another partition count than the setting; keys of different topics will not meet",
+                    topic=name,
+                    partitions=there[name],
+                    setting=settings.partitions,
+                )
+        missing = [_new_topic(name, settings) for name in wanted if name not in there]
+        if missing:
+            _check(await admin.create_topics(missing))
+    finally:
+        await admin.close()
+
+
+async def broker_addresses(settings: KafkaSettings) -> frozenset[tuple[str, int]]:
+    """Where the brokers behind the bootstrap address are at the moment.
+
+    Raises:
+        KafkaError: none answers.
+    """
+    admin = AIOKafkaAdminClient(**settings.client_options())
+    try:
+        await admin.start()
+        cluster = await admin.describe_cluster()
+        return frozenset((str(broker["host"]), int(broker["port"])) for broker in cluster["brokers"])
+    finally:
+        await admin.close()
+
+
+def _new_topic(name: str, settings: KafkaSettings) -> NewTopic:
+    configs = {"cleanup.policy": "compact"} if name in COMPACTED else {}
+    return NewTopic(name, settings.partitions, settings.replication_factor, topic_configs=configs)
+
+
+def _check(response: Any) -> None:
+    for name, code, *message in response.topic_errors:
+        error = for_code(code)
+        if error not in (NoError, TopicAlreadyExistsError):
+            raise KafkaError(f"topic {name} could not be created: {error.__name__} {message[0] if message else ''}")

@@ -1,0 +1,118 @@
+"""What a reader knows of its own progress: positions, ends, lag, standstill, records that were gone.
+
+Both adapters keep their books here, so that lag and jumps mean the same on each. It reads no log and asks no broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+
+from evcharging.bus import metrics
+from evcharging.bus.checks import COMPACTED
+from evcharging.bus.protocol import Record, SubscriptionHealth
+
+__all__ = ["Progress"]
+
+log = structlog.get_logger(__name__)
+
+Partition = tuple[str, int]
+
+
+class Progress:
+    """Positions of one reader in the partitions that it has."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._position: dict[Partition, int] = {}
+        self._target: dict[Partition, int] = {}
+        self._end: dict[Partition, int] = {}
+        self._jumps = 0
+        self._moved_at = monotonic()
+
+    def assign(self, positions: Mapping[Partition, int]) -> None:
+        """Forget what was; read from ``positions`` on."""
+        self._position = dict(positions)
+        self._target = {}
+        self._end = {}
+        self._moved_at = self._monotonic()
+
+    def aim(self, partition: Partition, end: int) -> None:
+        """The reader has caught up with ``partition`` once it has returned every record before ``end``."""
+        self._target[partition] = end
+        self.saw_end(partition, end)
+
+    def saw_end(self, partition: Partition, end: int) -> None:
+        """The partition ends at ``end`` now."""
+        if partition in self._position:
+            if self.lag() == 0:
+                self._moved_at = self._monotonic()
+            self._end[partition] = end
+
+    def returned(self, partition: Partition, first: int, last: int) -> None:
+        """Records from offset ``first`` to ``last`` were handed to the reader."""
+        self.skipped_to(partition, first)
+        self._position[partition] = last + 1
+        if last >= self._end.get(partition, 0):
+            self._end[partition] = last + 1
+        self._moved_at = self._monotonic()
+
+    def skipped_to(self, partition: Partition, offset: int) -> None:
+        """The next record there is stands at ``offset``; those between are gone, unless compaction took them."""
+        expected = self._position.get(partition)
+        if expected is None or offset <= expected:
+            return
+        self._position[partition] = offset
+        topic, number = partition
+        if topic not in COMPACTED:
+            self._jumps += offset - expected
+            metrics.RECORDS_LOST.labels(topic).inc(offset - expected)
+            log.error(
+                "records were gone before they could be read (retention)",
+                topic=topic,
+                partition=number,
+                expected_offset=expected,
+                found_offset=offset,
+                records=offset - expected,
+            )
+
+    def passed(self, partition: Partition, offset: int) -> None:
+        """Everything before ``offset`` was looked at, whether or not there was a record."""
+        if offset > self._position.get(partition, offset):
+            self._position[partition] = offset
+            self._moved_at = self._monotonic()
+
+    def rewind(self, records: Iterable[Record]) -> dict[Partition, int]:
+        """Go back to the first of ``records`` in each partition that is still read; return where to."""
+        lowest: dict[Partition, int] = {}
+        for record in records:
+            partition = (record.topic, record.partition)
+            if partition in self._position:
+                lowest[partition] = min(lowest.get(partition, record.offset), record.offset)
+        self._position.update(lowest)
+        return lowest
+
+    def partitions(self) -> frozenset[Partition]:
+        """The partitions that are read."""
+        return frozenset(self._position)
+
+    def positions(self) -> dict[Partition, int]:
+        """The offset to be returned next, by partition."""
+        return dict(self._position)
+
+    def caught_up(self) -> bool:
+        """Whether every position has reached its target, and every partition has one."""
+        target = self._target
+        return all(position >= target.get(partition, position + 1) for partition, position in self._position.items())
+
+    def lag(self) -> int:
+        """Records between the positions and the ends that were seen last."""
+        end = self._end
+        return sum(max(end.get(partition, 0) - position, 0) for partition, position in self._position.items())
+
+    def health(self) -> SubscriptionHealth:
+        """The figures as of the ends that were seen last."""
+        lag = self.lag()
+        stalled_s = self._monotonic() - self._moved_at if lag else 0.0
+        return SubscriptionHealth(assigned=len(self._position), lag=lag, stalled_s=stalled_s, jumps=self._jumps)
