@@ -46,7 +46,15 @@ REPORT_EVERY_S = 1.0
 
 
 class Retry(Exception):
-    """Raised by a handler that cannot do its work at the moment. The batch comes again, in order, after a pause."""
+    """Raised by a handler that cannot do its work at the moment. The batch comes again, in order, after a pause.
+
+    Messages in ``settled`` were dealt with all the same (refused, for instance) and do not come again, as far as no
+    message before them in their partition must.
+    """
+
+    def __init__(self, reason: str, *, settled: Iterable[Received[Any]] = ()) -> None:
+        super().__init__(reason)
+        self.settled = frozenset((message.topic, message.partition, message.offset) for message in settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,7 @@ class Consumer:
         self._caught_up = asyncio.Event()
         self._complaints = RateLimit(per_s=1.0)
         self._reported_at = 0.0
+        self._set_aside_now: frozenset[tuple[str, int, int]] = frozenset()
 
     async def __aenter__(self) -> Self:
         await self._subscription.__aenter__()
@@ -137,7 +146,7 @@ class Consumer:
                 log.warning("a batch is taken back", reader=self.name, pause_s=round(pause_s, 1), reason=str(reason))
                 for topic in {record.topic for record in records}:
                     metrics.HANDLER_RETRIES.labels(topic).inc()
-                await self._subscription.rewind(records)
+                await self._take_back(records, reason.settled | self._set_aside_now)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
                 continue
@@ -163,6 +172,7 @@ class Consumer:
 
     async def _handle(self, records: Sequence[Record]) -> None:
         items: list[Item] = []
+        self._set_aside_now = frozenset()
         for record in records:
             item = await self._decode(record)
             if item is not None:
@@ -171,6 +181,22 @@ class Consumer:
             await self._handle_run(part)
         if self._group is not None:
             await self._subscription.commit(records)
+
+    async def _take_back(self, records: Sequence[Record], settled: frozenset[tuple[str, int, int]]) -> None:
+        """Commit what is settled at the head of each partition; have the rest delivered again."""
+        done: list[Record] = []
+        again: list[Record] = []
+        waiting: set[tuple[str, int]] = set()
+        for record in records:
+            partition = (record.topic, record.partition)
+            if partition in waiting or (*partition, record.offset) not in settled:
+                waiting.add(partition)
+                again.append(record)
+            else:
+                done.append(record)
+        if done and self._group is not None:
+            await self._subscription.commit(done)
+        await self._subscription.rewind(again)
 
     async def _decode(self, record: Record) -> Received[Any] | Tombstone | None:
         topic = self._topics[record.topic]
@@ -234,6 +260,7 @@ class Consumer:
                 return
 
     async def _set_aside(self, record: Record, reason: str, *, attempts: int) -> None:
+        self._set_aside_now |= {(record.topic, record.partition, record.offset)}
         if self._group is None:
             if (unsaid := self._complaints.admit()) is not None:
                 log.error("a record is passed over", reader=self.name, reason=reason, unsaid=unsaid, **_where(record))

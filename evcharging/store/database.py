@@ -31,7 +31,14 @@ class InvalidDatabaseUrl(ValueError):
 
 
 class DatabaseUnavailable(Exception):
-    """The database cannot be reached, or is locked, at the moment. What was stored stands; try again."""
+    """The database cannot be reached, or is locked, at the moment. What was stored stands; try again.
+
+    ``in_doubt`` says that it went away during the commit: the transaction may have been stored or not.
+    """
+
+    def __init__(self, message: str, *, in_doubt: bool = False) -> None:
+        super().__init__(message)
+        self.in_doubt = in_doubt
 
 
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
@@ -84,15 +91,24 @@ class Database:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         Raises:
-            DatabaseUnavailable: the database cannot be reached; nothing was committed, unless the connection was lost
-                during the commit itself, which is why every effect carries the id of its cause.
+            DatabaseUnavailable: the database cannot be reached; nothing was committed, unless it says ``in_doubt``,
+                which is why every effect carries the id of its cause.
         """
+        committing = False
         try:
-            async with self._engine.begin() as connection:
-                yield connection
+            async with self._engine.connect() as connection:
+                transaction = await connection.begin()
+                try:
+                    yield connection
+                except BaseException:
+                    with contextlib.suppress(*AWAY):
+                        await transaction.rollback()
+                    raise
+                committing = True
+                await transaction.commit()
         except Exception as error:
             if is_away(error):
-                raise DatabaseUnavailable(_short(error)) from error
+                raise DatabaseUnavailable(_short(error), in_doubt=committing) from error
             raise
 
     async def ping(self) -> None:

@@ -1,7 +1,6 @@
 """The tables of Central's database.
 
-Energy is kept in tenths of a watt-hour (the register's resolution) as integers and money as exact decimals, so that a
-sum of intervals is the sum and not nearly the sum.
+Energy and money are kept as exact decimals, so that a sum of intervals is the sum and not nearly the sum.
 """
 
 from __future__ import annotations
@@ -105,11 +104,11 @@ sessions = Table(
     Column("last_seq", Integer, nullable=False, default=0),
     Column("missing_seqs", JSON, nullable=False),
     Column("expected_seq", Integer),
-    Column("energy_dwh", BigInteger, nullable=False, default=0),
-    Column("solar_dwh", BigInteger, nullable=False, default=0),
-    Column("grid_dwh", BigInteger, nullable=False, default=0),
-    Column("register_start_dwh", BigInteger),
-    Column("register_end_dwh", BigInteger),
+    Column("energy_wh", ExactDecimal, nullable=False),
+    Column("solar_wh", ExactDecimal, nullable=False),
+    Column("grid_wh", ExactDecimal, nullable=False),
+    Column("register_start_wh", ExactDecimal),
+    Column("register_end_wh", ExactDecimal),
     Column("cost", ExactDecimal, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("amended_at", UtcDateTime),

@@ -1,0 +1,134 @@
+"""Sessions' accounts: from the row to the ledger and back, intervals applied at the price of their start, closing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from evcharging.apps.ev_central.work import Work
+from evcharging.domain.end_reasons import EndReason
+from evcharging.domain.energy import WH_PER_KWH, exact_wh
+from evcharging.domain.money import currency, round_money
+from evcharging.domain.sessions import Interval, LedgerState, SessionLedger
+from evcharging.domain.tariff import PriceHistory
+from evcharging.messages.charge_points import Telemetry
+from evcharging.messages.drivers import DriverUpdate, UpdateStatus
+from evcharging.messages.topics import DRIVER_UPDATES
+from evcharging.store.simulator.rows import Phase, SessionRow
+
+__all__ = ["apply_interval", "close_session", "end_reason", "progress", "settled"]
+
+
+def apply_interval(row: SessionRow, telemetry: Telemetry, prices: PriceHistory, *, now: datetime) -> bool:
+    """Count one interval; False where its number was counted before.
+
+    Raises:
+        InvalidInterval: it contradicts itself.
+        NoPrice: there never was a price in the session's currency.
+    """
+    interval = Interval.of(
+        seq=telemetry.seq,
+        start=telemetry.interval_start,
+        end=telemetry.interval_end,
+        register_wh=telemetry.register_wh,
+        energy_wh=telemetry.energy_wh,
+        solar_wh=telemetry.solar_wh,
+        grid_wh=telemetry.grid_wh if telemetry.grid_wh or telemetry.solar_wh else None,
+    )
+    ledger = SessionLedger(_state(row))
+    price = prices.price_at(interval.start, in_currency=ledger.currency)
+    if not ledger.apply(interval, price).counted:
+        return False
+    row.energy_wh, row.solar_wh, row.grid_wh = ledger.energy_wh, ledger.solar_wh, ledger.grid_wh
+    row.cost = ledger.cost
+    row.last_seq = ledger.last_seq
+    row.missing_seqs = [[gap.start, gap.stop] for gap in ledger.missing]
+    row.register_start_wh, row.register_end_wh = ledger.meter_start_wh, ledger.meter_stop_wh
+    if row.phase is Phase.CLOSED:
+        row.cost = ledger.cost
+        row.amended_at = now
+    return True
+
+
+def settled(row: SessionRow) -> bool:
+    """Whether every interval that the charge point counted has come."""
+    return row.expected_seq is not None and row.last_seq >= row.expected_seq and not row.missing_seqs
+
+
+def close_session(work: Work, row: SessionRow, reason: str, *, traceparent: str | None = None) -> None:
+    """End the record: final status, the request's outcome, and word to the driver. Once ended, it stays so."""
+    if row.status != "ACTIVE":
+        return
+    row.reason = reason
+    row.status = end_reason(reason).status.value
+    row.phase = Phase.CLOSED
+    row.ended_at = row.ended_at or work.now
+    row.closed_at = work.now
+    work.changed(row)
+    request = work.requests.get(row.request_id)
+    if request is not None and request.ended_at is None:
+        request.status, request.reason, request.ended_at = row.status, reason, work.now
+        work.changed(request)
+    work.send(
+        DRIVER_UPDATES,
+        progress(row, now=work.now, status=UpdateStatus(row.status), reason=reason, kw=0.0),
+        cause=row.session_id,
+        kind="driver-update:end",
+        traceparent=traceparent,
+    )
+
+
+def progress(
+    row: SessionRow,
+    *,
+    now: datetime,
+    kw: float | None = None,
+    status: UpdateStatus = UpdateStatus.IN_PROGRESS,
+    reason: str | None = None,
+    detail: str | None = None,
+) -> DriverUpdate:
+    """What the driver is told of a session: energy so far, and its cost rounded as it would be billed now."""
+    return DriverUpdate(
+        ts=now,
+        request_id=row.request_id,
+        driver_id=row.driver_id,
+        cp_id=row.cp_id,
+        status=status,
+        reason=reason,
+        detail=detail,
+        kw=kw,
+        kwh=float(row.energy_wh / WH_PER_KWH),
+        euros=float(round_money(row.cost, currency(row.currency))),
+        session_id=row.session_id,
+    )
+
+
+def end_reason(text: str) -> EndReason:
+    """The reason a peer gave, as far as we know it; any other is a fault the charger did not name more closely."""
+    try:
+        return EndReason(text.lower())
+    except ValueError:
+        return EndReason.CHARGER_FAULT
+
+
+def note_registers(row: SessionRow, *, start_wh: float | None, end_wh: float | None) -> None:
+    """Take over register readings that a status carries where the intervals have not shown them yet."""
+    if start_wh is not None and row.register_start_wh is None:
+        row.register_start_wh = exact_wh(start_wh)
+    if end_wh is not None and (row.register_end_wh is None or exact_wh(end_wh) > row.register_end_wh):
+        row.register_end_wh = exact_wh(end_wh)
+
+
+def _state(row: SessionRow) -> LedgerState:
+    return LedgerState(
+        currency=currency(row.currency),
+        energy_wh=row.energy_wh,
+        solar_wh=row.solar_wh,
+        grid_wh=row.grid_wh,
+        cost=row.cost,
+        last_seq=row.last_seq,
+        missing=tuple(range(start, stop) for start, stop in row.missing_seqs),
+        meter_start_wh=row.register_start_wh,
+        meter_stop_wh=row.register_end_wh,
+        reason=None if row.status == "ACTIVE" or row.reason is None else end_reason(row.reason),
+        ended_at=row.ended_at,
+    )

@@ -1,0 +1,186 @@
+"""The effects of records: each batch is one transaction of inbox, state and outbox; then offsets are committed.
+
+A crash at any point repeats the batch with the same ids and changes nothing twice. While the database is away nothing
+is lost: statuses, telemetry and replies wait in the log; a driver who asks meanwhile is told so instead of waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from prometheus_client import Counter
+
+from evcharging.apps.ev_central.accounts import apply_interval, progress
+from evcharging.apps.ev_central.prices import Prices
+from evcharging.apps.ev_central.replies import handle_reply
+from evcharging.apps.ev_central.requests import denial, handle_request
+from evcharging.apps.ev_central.statuses import close_if_settled, handle_status
+from evcharging.apps.ev_central.work import Work
+from evcharging.apps.runtime.relay import OutboxRelay
+from evcharging.bus.consumer import Retry
+from evcharging.bus.protocol import Bus
+from evcharging.domain.sessions import InvalidInterval
+from evcharging.domain.tariff import NoPrice
+from evcharging.messages.charge_points import Status, Telemetry
+from evcharging.messages.commands import Reply
+from evcharging.messages.drivers import Denial, DriverRequest, RequestKind
+from evcharging.messages.envelope import Event, Received, child_of, derived_id
+from evcharging.messages.topics import DRIVER_UPDATES
+from evcharging.store import inbox
+from evcharging.store.database import Database, DatabaseUnavailable
+from evcharging.store.simulator import tables
+from evcharging.store.simulator.rows import SessionRow
+
+__all__ = ["Effects"]
+
+log = structlog.get_logger()
+
+INTERVALS = Counter("evcharging_central_intervals_total", "Metered intervals by what became of them", ["result"])
+REQUESTS = Counter("evcharging_central_requests_total", "Driver requests handled")
+DENIED_WITHOUT_DATABASE = Counter(
+    "evcharging_central_denied_database_total", "Requests denied because the database was away"
+)
+
+
+class Effects:
+    """Turns records into rows and events. One per process; `handle` is called with one batch at a time."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        relay: OutboxRelay,
+        prices: Prices,
+        instance_id: str,
+        start_timeout_s: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._relay = relay
+        self._prices = prices
+        self._instance_id = instance_id
+        self._start_timeout_s = start_timeout_s
+        self._now = now
+
+    async def handle(self, batch: Sequence[Received[Any]]) -> None:
+        """Carry out one batch.
+
+        Raises:
+            Retry: the database is away and nothing was stored; requests were denied, the rest comes again.
+        """
+        updates: list[Event[Any]] = []
+        try:
+            async with self._database.begin() as transaction:
+                work = Work(transaction, now=self._now(), instance_id=self._instance_id)
+                updates = await self._carry_out(work, batch)
+                waiting = await work.save()
+        except DatabaseUnavailable as error:
+            denied = [] if error.in_doubt else await self._deny_for_want_of_database(batch)
+            raise Retry(f"the database is away: {error}", settled=denied) from error
+        for event in updates:
+            await self._bus.publish(event)
+        self._relay.hand_over(waiting)
+
+    async def _carry_out(self, work: Work, batch: Sequence[Received[Any]]) -> list[Event[Any]]:
+        telemetry: list[Received[Telemetry]] = [r for r in batch if isinstance(r.message, Telemetry)]
+        others = [r for r in batch if not isinstance(r.message, Telemetry)]
+        fresh = await inbox.take(work.transaction, tables.inbox, (_inbox_id(r) for r in others), work.now)
+        statuses: list[Received[Status]] = []
+        replies: list[Received[Reply]] = []
+        requests: list[Received[DriverRequest]] = []
+        for record in others:
+            if _inbox_id(record) not in fresh:
+                continue
+            fresh.discard(_inbox_id(record))  # the same message twice in one batch counts once
+            if isinstance(record.message, Status):
+                statuses.append(record)
+            elif isinstance(record.message, Reply):
+                replies.append(record)
+            else:
+                requests.append(record)
+        await work.load(
+            cp_ids=[*(r.message.cp_id for r in statuses), *(r.message.cp_id for r in requests)],
+            command_ids=[r.message.command_id for r in replies],
+            session_ids=[r.message.session_id for r in telemetry]
+            + [r.message.session_id for r in statuses if r.message.session_id],
+        )
+        await work.load(session_ids=[c.session_id for c in work.commands.values() if c.session_id])
+        updates = self._meter(work, telemetry)
+        for status in statuses:
+            handle_status(work, status)
+        for reply in replies:
+            handle_reply(work, reply)
+        for request in requests:
+            REQUESTS.inc()
+            await handle_request(work, request, start_timeout_s=self._start_timeout_s, currency=self._prices.currency)
+        return updates
+
+    def _meter(self, work: Work, telemetry: Sequence[Received[Telemetry]]) -> list[Event[Any]]:
+        """Count intervals; returns what drivers are told, the newest of each session only."""
+        newest: dict[str, tuple[SessionRow, Received[Telemetry]]] = {}
+        for received in telemetry:
+            session = work.sessions.get(received.message.session_id)
+            if session is None:
+                INTERVALS.labels("unknown_session").inc()
+                continue
+            try:
+                counted = apply_interval(session, received.message, self._prices.history, now=work.now)
+            except (InvalidInterval, NoPrice) as error:
+                INTERVALS.labels("invalid").inc()
+                log.error(  # noqa: TRY400 - the trace says nothing that the reason does not
+                    "an interval cannot be billed", session_id=session.session_id, reason=str(error)
+                )
+                continue
+            INTERVALS.labels("counted" if counted else "duplicate").inc()
+            if not counted:
+                continue
+            work.changed(session)
+            moment = received.message.interval_end
+            session.last_contact_at = max(session.last_contact_at or moment, moment)
+            newest[session.session_id] = (session, received)
+        updates = []
+        for session, received in newest.values():
+            if session.status == "ACTIVE" and not close_if_settled(work, session, traceparent=received.traceparent):
+                updates.append(self._update(session, received, work.now))
+        return updates
+
+    def _update(self, session: SessionRow, received: Received[Telemetry], now: datetime) -> Event[Any]:
+        return Event(
+            DRIVER_UPDATES,
+            progress(session, now=now, kw=received.message.kw),
+            derived_id(received.id, "driver-update:telemetry"),
+            f"central/{self._instance_id}",
+            child_of(received.traceparent),
+        )
+
+    async def _deny_for_want_of_database(self, batch: Sequence[Received[Any]]) -> list[Received[Any]]:
+        """Tell drivers whose requests cannot be looked at; their records are settled by that and not delivered again.
+
+        Cancelling is no request for energy: it waits for the database like everything else.
+        """
+        denied = []
+        for received in batch:
+            request = received.message
+            if not isinstance(request, DriverRequest) or request.kind is RequestKind.CANCEL:
+                continue
+            update = denial(request, Denial.DATABASE_UNAVAILABLE, now=self._now())
+            event = Event(
+                DRIVER_UPDATES,
+                update,
+                derived_id(received.id, "driver-update:denied"),
+                f"central/{self._instance_id}",
+                child_of(received.traceparent),
+            )
+            await (await self._bus.publish(event))
+            DENIED_WITHOUT_DATABASE.inc()
+            denied.append(received)
+        return denied
+
+
+def _inbox_id(received: Received[Any]) -> str:
+    return f"{received.topic}:{received.id}"[:120]

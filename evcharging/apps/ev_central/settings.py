@@ -1,0 +1,50 @@
+"""Central's settings."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import AliasChoices, Field, SecretStr
+
+from evcharging.apps.runtime.settings import ServiceSettings
+
+__all__ = ["CentralSettings"]
+
+
+class CentralSettings(ServiceSettings):
+    """Flags of ``evcharging central``; variables begin with ``CENTRAL_``."""
+
+    prefix: ClassVar[str] = "CENTRAL_"
+    service: ClassVar[str] = "central"
+    summary: ClassVar[str] = "The central controller: requests, sessions, money, HTTP on :8000, TCP on :9999."
+
+    kafka_bootstrap: str = Field("localhost:9092", description="Kafka address, host:port[,host:port]")
+    host: str = Field("127.0.0.1", description="address HTTP and TCP listen on; wider than loopback needs --api-token")
+    http_port: int = Field(8000, ge=0, le=65535, description="HTTP and WebSocket port")
+    listen_port: int = Field(9999, ge=0, le=65535, description="TCP control plane port")
+    mqtt: str | None = Field(None, description="MQTT broker, mqtt://host:port; unset: MQTT is off")
+    database_url: SecretStr | None = Field(None, description="sqlite:///file or postgresql://…; wins over --db-path")
+    db_path: Path = Field(
+        Path("simulator.db"),
+        validation_alias=AliasChoices("db_path", "SIMULATOR_DB_PATH"),
+        description="SQLite file",
+    )
+    api_token: SecretStr | None = Field(None, description="bearer token every write must carry; unset: none is asked")
+    instance_id: str | None = Field(None, description="name of this copy; host and process id where unset")
+    site_id: str = Field("site-1", description="site whose price and signals are published")
+    price_per_kwh: Decimal = Field(Decimal("0.30"), ge=0, description="first grid price, in --currency per kWh")
+    solar_price_per_kwh: Decimal | None = Field(
+        None, ge=0, description="first solar price per kWh; unset: as the grid's"
+    )
+    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 currency of the first tariff")
+    start_timeout_s: float = Field(15.0, gt=0, le=60, description="a start command expires after this many seconds")
+    engine_lost_s: float = Field(60.0, gt=0, description="a session unheard of for this many seconds is given up")
+    settle_s: float = Field(10.0, gt=0, description="seconds an ended session waits for intervals still missing")
+    retention_days: float = Field(7.0, gt=0, description="days that inbox and outbox rows are kept")
+
+    @property
+    def database(self) -> str:
+        """Where the database is, as `evcharging.store.database.database_url` reads it."""
+        return self.database_url.get_secret_value() if self.database_url else str(self.db_path)

@@ -1,0 +1,141 @@
+"""What Central makes of a status: the charge point's row, the session's phase, the end of a session.
+
+A status is a report, not a wish: it is taken as it comes, also one that no rule leads to, for records in between may
+have been missed. The administrative stop is Central's own memory: whoever comes back without it is told to stop again.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from evcharging.apps.ev_central.accounts import close_session, note_registers, progress, settled
+from evcharging.apps.ev_central.work import Work
+from evcharging.domain.states import OUT_OF_REACH, ChargePointState
+from evcharging.messages.charge_points import Status, StatusSource
+from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
+from evcharging.messages.envelope import Received
+from evcharging.messages.topics import DRIVER_UPDATES, STATUS
+from evcharging.store.simulator.rows import ChargePointRow, Phase, SessionRow
+
+__all__ = ["close_if_settled", "fault", "handle_status", "heal"]
+
+HEALTHY = "healthy"
+
+
+def handle_status(work: Work, received: Received[Status]) -> None:
+    """Apply one status that was not seen before. The charge point and its sessions must be loaded."""
+    status = received.message
+    point = work.charge_point(status.cp_id)
+    work.connectors.append((status.cp_id, status.connector_id, status.state, status.ts))
+    _take_over(point, status)
+    work.changed(point)
+    session = _session_of(work, status)
+    if session is not None:
+        _advance(work, received, session)
+    if (
+        point.administrative_stop
+        and status.source is not StatusSource.CENTRAL
+        and status.state is ChargePointState.ACTIVATED
+        and work.active_session(point.cp_id) is None
+    ):
+        work.order(CommandAction.STOP_CP, point.cp_id, cause=received.id, valid_s=LONGEST_EXPIRY_S)
+
+
+def close_if_settled(work: Work, session: SessionRow, *, traceparent: str | None = None) -> bool:
+    """Close a session that its charge point has ended, once every interval is here."""
+    if session.phase is Phase.ENDING and session.reason is not None and settled(session):
+        close_session(work, session, session.reason, traceparent=traceparent)
+        return True
+    return False
+
+
+def fault(work: Work, point: ChargePointRow, reason: str) -> None:
+    """Declare a charge point faulty on a monitor's word. One that is out of reach already stays what it is."""
+    if point.state not in OUT_OF_REACH:
+        _say(work, point, ChargePointState.FAULT, reason)
+
+
+def heal(work: Work, point: ChargePointRow) -> None:
+    """Take back a fault that Central declared; one that the charge point declared is the charge point's to end."""
+    if point.state is not ChargePointState.FAULT or point.state_source != StatusSource.CENTRAL.value:
+        return
+    if point.administrative_stop:
+        _say(work, point, ChargePointState.STOPPED, HEALTHY)
+        return
+    _say(work, point, ChargePointState.ACTIVATED, HEALTHY)
+    session = work.active_session(point.cp_id)
+    if session is not None and session.phase is Phase.SUPPLYING:
+        _say(work, point, ChargePointState.SUPPLYING, HEALTHY, session=session)
+
+
+def _say(
+    work: Work, point: ChargePointRow, state: ChargePointState, reason: str, *, session: SessionRow | None = None
+) -> None:
+    """Publish a status of Central's own, and remember it at once, so that the next report does not say it again."""
+    status = Status(
+        ts=work.now,
+        cp_id=point.cp_id,
+        connector_id=session.connector_id if session else 0,
+        state=state,
+        previous_state=point.state,
+        reason=reason,
+        session_id=session.session_id if session else None,
+        source=StatusSource.CENTRAL,
+    )
+    point.state, point.state_source, point.state_reason = state, StatusSource.CENTRAL.value, reason
+    work.changed(point)
+    work.send(STATUS, status, cause=str(uuid4()), kind=f"status:{state.value}")
+
+
+def _take_over(point: ChargePointRow, status: Status) -> None:
+    point.state = status.state
+    point.state_source = status.source.value
+    point.state_reason = status.reason
+    if status.source is not StatusSource.CENTRAL:
+        point.source = status.source.value
+        point.last_seen_at = status.ts
+        if status.detail is not None and status.detail.administrative_stop is not None:
+            point.administrative_stop = status.detail.administrative_stop
+
+
+def _session_of(work: Work, status: Status) -> SessionRow | None:
+    if status.session_id is not None:
+        return work.sessions.get(status.session_id)
+    if status.source is StatusSource.CENTRAL and status.state is ChargePointState.FAULT:
+        return work.active_session(status.cp_id)
+    return None
+
+
+def _advance(work: Work, received: Received[Status], session: SessionRow) -> None:
+    status = received.message
+    detail = status.detail
+    if status.source is not StatusSource.CENTRAL:
+        session.last_contact_at = max(session.last_contact_at or status.ts, status.ts)
+    if detail is not None:
+        note_registers(session, start_wh=detail.register_start_wh, end_wh=detail.register_end_wh)
+    work.changed(session)
+    if session.status != "ACTIVE":
+        return
+    if status.state is ChargePointState.SUPPLYING:
+        session.phase = Phase.SUPPLYING
+        session.started_at = session.started_at or status.ts
+        update = progress(session, now=work.now, kw=0.0, reason=status.reason)
+    elif detail is not None and detail.last_seq is not None:
+        session.phase = Phase.ENDING
+        session.reason = status.reason or "charger_fault"
+        session.expected_seq = detail.last_seq
+        session.ended_at = status.ts
+        close_if_settled(work, session, traceparent=received.traceparent)
+        return
+    elif status.state in OUT_OF_REACH:
+        text = (detail.text if detail else None) or f"{status.cp_id} is {status.state.value}; the session is kept"
+        update = progress(session, now=work.now, kw=0.0, reason=status.reason, detail=text)
+    else:
+        return
+    work.send(
+        DRIVER_UPDATES,
+        update,
+        cause=received.id,
+        kind="driver-update:status",
+        traceparent=received.traceparent,
+    )

@@ -1,0 +1,156 @@
+"""What happens when nothing happens: starts never confirmed, engines that did not come back, missing intervals.
+
+Time is counted only while Central hears the network: not before it has read the log up to its end, and not while the
+broker is away. So an outage of Central or of Kafka ends no session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from evcharging.apps.ev_central.accounts import close_session
+from evcharging.apps.ev_central.work import Work
+from evcharging.apps.runtime.relay import OutboxRelay
+from evcharging.domain.states import ChargePointState
+from evcharging.messages.charge_points import Alert, Severity, Status, StatusSource
+from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
+from evcharging.messages.envelope import derived_id
+from evcharging.messages.topics import ALERTS, STATUS
+from evcharging.store import inbox, outbox
+from evcharging.store.database import Database, DatabaseUnavailable
+from evcharging.store.simulator import network, tables
+from evcharging.store.simulator.rows import Phase, SessionRow
+
+__all__ = ["Sweep"]
+
+log = structlog.get_logger()
+
+EVERY_S = 1.0
+START_GRACE = timedelta(seconds=5)
+PRUNE_EVERY_S = 3600.0
+
+
+class Sweep:
+    """Looks at open sessions once a second and ends those that nothing else will end.
+
+    Args:
+        hearing: whether the log is read up to its end and the broker is there.
+        engine_lost_s, settle_s: see the settings of the same names.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        relay: OutboxRelay,
+        instance_id: str,
+        hearing: Callable[[], bool],
+        engine_lost_s: float,
+        settle_s: float,
+        retention: timedelta,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._relay = relay
+        self._instance_id = instance_id
+        self._hearing = hearing
+        self._engine_lost = timedelta(seconds=engine_lost_s)
+        self._settle = timedelta(seconds=settle_s)
+        self._retention = retention
+        self._now = now
+        self._hearing_since: datetime | None = None
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        next_prune = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await self.once()
+                if loop.time() >= next_prune:
+                    await self._prune()
+                    next_prune = loop.time() + PRUNE_EVERY_S
+            except DatabaseUnavailable as error:
+                log.warning("sweep waits for the database", reason=str(error))
+            await asyncio.sleep(EVERY_S)
+
+    async def once(self) -> int:
+        """Look once; returns how many sessions were ended."""
+        now = self._now()
+        if not self._hearing():
+            self._hearing_since = None
+            return 0
+        self._hearing_since = self._hearing_since or now
+        async with self._database.begin() as transaction:
+            overdue = [s for s in await network.open_sessions(transaction) if self._is_overdue(s, now)]
+            if not overdue:
+                return 0
+            work = Work(transaction, now=now, instance_id=self._instance_id)
+            work.sessions.update({session.session_id: session for session in overdue})
+            await work.load(cp_ids=[s.cp_id for s in overdue], request_ids=[s.request_id for s in overdue])
+            for session in overdue:
+                self._end(work, session)
+            waiting = await work.save()
+        self._relay.hand_over(waiting)
+        return len(overdue)
+
+    def _is_overdue(self, session: SessionRow, now: datetime) -> bool:
+        hearing_since = self._hearing_since or now
+        if session.phase is Phase.STARTING:
+            return now - START_GRACE > max(session.start_deadline, hearing_since)
+        since = max(session.ended_at or session.last_contact_at or session.created_at, hearing_since)
+        return now - since > (self._settle if session.phase is Phase.ENDING else self._engine_lost)
+
+    def _end(self, work: Work, session: SessionRow) -> None:
+        cause = f"{session.session_id}:sweep"
+        if session.phase is Phase.ENDING:
+            self._alert_of_gap(work, session)
+            close_session(work, session, session.reason or "charger_fault")
+            return
+        reason = "start_timeout" if session.phase is Phase.STARTING else "engine_lost"
+        log.warning("session given up", session_id=session.session_id, cp_id=session.cp_id, reason=reason)
+        close_session(work, session, reason)
+        work.order(
+            CommandAction.STOP_SUPPLY,
+            session.cp_id,
+            cause=cause,
+            valid_s=LONGEST_EXPIRY_S,
+            session=session,
+            payload={"reason": reason},
+        )
+        point = work.charge_points.get(session.cp_id)
+        if point is not None and point.state is ChargePointState.SUPPLYING:
+            fault = Status(
+                ts=work.now,
+                cp_id=session.cp_id,
+                state=ChargePointState.FAULT,
+                previous_state=ChargePointState.SUPPLYING,
+                reason=reason,
+                source=StatusSource.CENTRAL,
+            )
+            work.send(STATUS, fault, cause=cause, kind="status:fault")
+
+    def _alert_of_gap(self, work: Work, session: SessionRow) -> None:
+        missing = ", ".join(f"{start}-{stop - 1}" for start, stop in session.missing_seqs) or "the last"
+        alert = Alert(
+            ts=work.now,
+            alert_id=derived_id(session.session_id, "meter_gap"),
+            cp_id=session.cp_id,
+            kind="meter_gap",
+            severity=Severity.WARNING,
+            detail=f"session {session.session_id}: intervals {missing} of {session.expected_seq} never came",
+            detector="ledger",
+            started_at=session.ended_at or work.now,
+            source="central",
+        )
+        work.send(ALERTS, alert, cause=session.session_id, kind="alert:meter_gap")
+
+    async def _prune(self) -> None:
+        before = self._now() - self._retention
+        async with self._database.begin() as transaction:
+            await inbox.forget_before(transaction, tables.inbox, before)
+            await outbox.forget_before(transaction, tables.outbox, before)

@@ -1,0 +1,214 @@
+"""Loads and saves the rows of Central's database within a transaction. Knows no rule of the business."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import RowMapping, Table, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from evcharging.domain.states import ChargePointState
+from evcharging.store.simulator import tables
+from evcharging.store.simulator.rows import (
+    ChargePointRow,
+    CommandRow,
+    Phase,
+    RequestRow,
+    SessionRow,
+    TariffRow,
+)
+
+__all__ = [
+    "active_sessions_at",
+    "add_tariff",
+    "charge_points",
+    "commands",
+    "every_charge_point",
+    "free_charge_points",
+    "open_sessions",
+    "requests",
+    "save_charge_points",
+    "save_commands",
+    "save_connectors",
+    "save_requests",
+    "save_sessions",
+    "sessions",
+    "tariff_history",
+]
+
+R = TypeVar("R", ChargePointRow, RequestRow, SessionRow, CommandRow)
+IDS_A_STATEMENT = 500
+
+
+async def charge_points(transaction: AsyncConnection, cp_ids: Iterable[str]) -> dict[str, ChargePointRow]:
+    """The charge points of those ids that are known."""
+    rows = await _by_key(transaction, tables.charge_points, tables.charge_points.c.cp_id, cp_ids)
+    return {row["cp_id"]: _charge_point(row) for row in rows}
+
+
+async def every_charge_point(transaction: AsyncConnection) -> list[ChargePointRow]:
+    """All of them, by id."""
+    result = await transaction.execute(select(tables.charge_points).order_by(tables.charge_points.c.cp_id))
+    return [_charge_point(row) for row in result.mappings()]
+
+
+async def free_charge_points(transaction: AsyncConnection, *, limit: int) -> list[ChargePointRow]:
+    """Charge points that could serve a driver now, the one that was idle longest first."""
+    points, sessions_ = tables.charge_points, tables.sessions
+    taken = select(sessions_.c.cp_id).where(sessions_.c.status == "ACTIVE")
+    result = await transaction.execute(
+        select(points)
+        .where(points.c.state == ChargePointState.ACTIVATED.value)
+        .where(points.c.administrative_stop.is_(False))
+        .where(points.c.source != "mqtt")
+        .where(points.c.cp_id.not_in(taken))
+        .order_by(points.c.last_assigned_at.nulls_first(), points.c.cp_id)
+        .limit(limit)
+    )
+    return [_charge_point(row) for row in result.mappings()]
+
+
+async def save_charge_points(transaction: AsyncConnection, rows: Sequence[ChargePointRow]) -> None:
+    """Insert or replace."""
+    await _upsert(transaction, tables.charge_points, rows)
+
+
+async def save_connectors(
+    transaction: AsyncConnection, changes: Sequence[tuple[str, int, ChargePointState, datetime]]
+) -> None:
+    """Note the last state of each connector; the last change of a connector counts."""
+    latest = {(cp_id, connector_id): (state, at) for cp_id, connector_id, state, at in changes}
+    rows = [
+        {"cp_id": cp_id, "connector_id": connector_id, "state": state.value, "changed_at": at}
+        for (cp_id, connector_id), (state, at) in latest.items()
+    ]
+    await _upsert_dicts(transaction, tables.connectors, rows)
+
+
+async def requests(transaction: AsyncConnection, request_ids: Iterable[str]) -> dict[str, RequestRow]:
+    """The requests of those ids that are known."""
+    rows = await _by_key(transaction, tables.requests, tables.requests.c.request_id, request_ids)
+    return {row["request_id"]: RequestRow(**row) for row in rows}
+
+
+async def save_requests(transaction: AsyncConnection, rows: Sequence[RequestRow]) -> None:
+    """Insert or replace."""
+    await _upsert(transaction, tables.requests, rows)
+
+
+async def sessions(transaction: AsyncConnection, session_ids: Iterable[str]) -> dict[str, SessionRow]:
+    """The sessions of those ids that are known."""
+    rows = await _by_key(transaction, tables.sessions, tables.sessions.c.session_id, session_ids)
+    return {row["session_id"]: _session(row) for row in rows}
+
+
+async def active_sessions_at(transaction: AsyncConnection, cp_ids: Iterable[str]) -> list[SessionRow]:
+    """The active sessions at those charge points."""
+    found: list[SessionRow] = []
+    for part in _parts(cp_ids):
+        result = await transaction.execute(
+            select(tables.sessions).where(tables.sessions.c.status == "ACTIVE").where(tables.sessions.c.cp_id.in_(part))
+        )
+        found += [_session(row) for row in result.mappings()]
+    return found
+
+
+async def open_sessions(transaction: AsyncConnection, *, limit: int | None = None) -> list[SessionRow]:
+    """Every active session, oldest first."""
+    statement = (
+        select(tables.sessions)
+        .where(tables.sessions.c.status == "ACTIVE")
+        .order_by(tables.sessions.c.created_at)
+        .limit(limit)
+    )
+    return [_session(row) for row in (await transaction.execute(statement)).mappings()]
+
+
+async def save_sessions(transaction: AsyncConnection, rows: Sequence[SessionRow]) -> None:
+    """Insert or replace.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: another active session has the connector.
+    """
+    await _upsert(transaction, tables.sessions, rows)
+
+
+async def commands(transaction: AsyncConnection, command_ids: Iterable[str]) -> dict[str, CommandRow]:
+    """The commands of those ids that are known."""
+    rows = await _by_key(transaction, tables.commands, tables.commands.c.command_id, command_ids)
+    return {row["command_id"]: CommandRow(**row) for row in rows}
+
+
+async def save_commands(transaction: AsyncConnection, rows: Sequence[CommandRow]) -> None:
+    """Insert or replace."""
+    await _upsert(transaction, tables.commands, rows)
+
+
+async def add_tariff(transaction: AsyncConnection, row: TariffRow) -> None:
+    """Put a price into force from ``row.valid_from`` on."""
+    await transaction.execute(tables.tariffs.insert().values(asdict(row)))
+
+
+async def tariff_history(transaction: AsyncConnection) -> list[TariffRow]:
+    """Every price there was, oldest first."""
+    t = tables.tariffs
+    result = await transaction.execute(
+        select(t.c.valid_from, t.c.price_per_kwh, t.c.solar_price_per_kwh, t.c.currency).order_by(
+            t.c.valid_from, t.c.tariff_id
+        )
+    )
+    return [TariffRow(**row) for row in result.mappings()]
+
+
+async def touch_charge_points(transaction: AsyncConnection, seen: dict[str, datetime]) -> None:
+    """Note when charge points were last heard of, without writing anything else of them."""
+    points = tables.charge_points
+    if seen:
+        await transaction.execute(
+            update(points).where(points.c.cp_id == bindparam("of")).values(last_seen_at=bindparam("at")),
+            [{"of": cp_id, "at": at} for cp_id, at in seen.items()],
+        )
+
+
+async def _by_key(transaction: AsyncConnection, table: Table, column: Any, keys: Iterable[str]) -> list[RowMapping]:
+    found: list[RowMapping] = []
+    for part in _parts(keys):
+        found += (await transaction.execute(select(table).where(column.in_(part)))).mappings().all()
+    return found
+
+
+async def _upsert(transaction: AsyncConnection, table: Table, rows: Sequence[R]) -> None:
+    if rows:
+        names = [f.name for f in fields(rows[0])]
+        await _upsert_dicts(transaction, table, [{name: getattr(row, name) for name in names} for row in rows])
+
+
+async def _upsert_dicts(transaction: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(table)
+    key = [column.name for column in table.primary_key]
+    statement = insert.on_conflict_do_update(
+        index_elements=key,
+        set_={column.name: insert.excluded[column.name] for column in table.columns if column.name not in key},
+    )
+    await transaction.execute(statement, list(rows))
+
+
+def _charge_point(row: RowMapping) -> ChargePointRow:
+    values = dict(row)
+    return ChargePointRow(**{**values, "state": ChargePointState(values["state"])})
+
+
+def _session(row: RowMapping) -> SessionRow:
+    values = dict(row)
+    return SessionRow(**{**values, "phase": Phase(values["phase"])})
+
+
+def _parts(keys: Iterable[str]) -> Iterable[list[str]]:
+    unique = list(dict.fromkeys(keys))
+    return (unique[start : start + IDS_A_STATEMENT] for start in range(0, len(unique), IDS_A_STATEMENT))

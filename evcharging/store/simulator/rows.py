@@ -1,0 +1,120 @@
+"""Rows of Central's database as values that a transaction loads, changes and saves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from evcharging.domain.states import ChargePointState
+
+__all__ = ["ChargePointRow", "CommandRow", "Phase", "RequestRow", "SessionRow", "TariffRow"]
+
+ZERO = Decimal(0)
+
+
+@dataclass(slots=True, kw_only=True)
+class ChargePointRow:
+    """A charge point as last reported, and whether an operator has stopped it."""
+
+    cp_id: str
+    registered_at: datetime
+    state: ChargePointState = ChargePointState.DISCONNECTED
+    state_source: str | None = None
+    state_reason: str | None = None
+    administrative_stop: bool = False
+    source: str | None = None
+    location: str | None = None
+    price_per_kwh: Decimal | None = None
+    rating_kw: float | None = None
+    health_url: str | None = None
+    last_seen_at: datetime | None = None
+    last_assigned_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestRow:
+    """A driver's request and where it stands."""
+
+    request_id: str
+    driver_id: str
+    cp_id: str
+    created_at: datetime
+    status: str
+    connector_id: int | None = None
+    kwh: float | None = None
+    reason: str | None = None
+    session_id: str | None = None
+    ended_at: datetime | None = None
+
+
+class Phase(StrEnum):
+    """How far a session has come."""
+
+    STARTING = "STARTING"
+    """Commanded; the charge point has not said yet that energy flows."""
+    SUPPLYING = "SUPPLYING"
+    ENDING = "ENDING"
+    """The charge point has ended it; intervals may still be on their way."""
+    CLOSED = "CLOSED"
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionRow:
+    """A charging session with its running sums. Energy in Wh; ``cost`` is not rounded until the session is closed."""
+
+    session_id: str
+    request_id: str
+    cp_id: str
+    connector_id: int
+    driver_id: str
+    source: str
+    status: str
+    phase: Phase
+    created_at: datetime
+    start_deadline: datetime
+    currency: str
+    reason: str | None = None
+    target_kwh: float | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    closed_at: datetime | None = None
+    last_contact_at: datetime | None = None
+    last_seq: int = 0
+    missing_seqs: list[list[int]] = field(default_factory=list)
+    """Half-open ranges of interval numbers that have not come though a higher one has."""
+    expected_seq: int | None = None
+    energy_wh: Decimal = ZERO
+    solar_wh: Decimal = ZERO
+    grid_wh: Decimal = ZERO
+    register_start_wh: Decimal | None = None
+    register_end_wh: Decimal | None = None
+    cost: Decimal = ZERO
+    amended_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class CommandRow:
+    """A command that was sent, and its answer."""
+
+    command_id: str
+    cp_id: str
+    action: str
+    created_at: datetime
+    session_id: str | None = None
+    expires_at: datetime | None = None
+    outcome: str | None = None
+    error_code: str | None = None
+    error_description: str | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class TariffRow:
+    """A price from a moment on."""
+
+    valid_from: datetime
+    price_per_kwh: Decimal
+    solar_price_per_kwh: Decimal | None
+    currency: str
