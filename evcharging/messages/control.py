@@ -51,12 +51,20 @@ class RegisterFrame(Registration):
 
     type: Literal["register"] = "register"
 
+    def registration(self) -> Registration:
+        """What the frame carries, as over HTTP."""
+        return Registration.model_construct(**{name: getattr(self, name) for name in Registration.model_fields})
+
 
 class HealthFrame(HealthReport):
     """A `HealthReport` over TCP, which names its charge point."""
 
     type: Literal["health"] = "health"
     cp_id: CpId
+
+    def report(self) -> HealthReport:
+        """What the frame carries, as over HTTP."""
+        return HealthReport.model_construct(**{name: getattr(self, name) for name in HealthReport.model_fields})
 
 
 ControlFrame = Annotated[RegisterFrame | HealthFrame, Field(discriminator="type")]

@@ -27,6 +27,13 @@ def test_a_frame_says_its_type_and_comes_back_as_what_it_was():
     assert json.loads(RegisterFrame(cp_id="CP-001").to_json())["type"] == "register"
 
 
+def test_a_frame_yields_the_body_it_carries():
+    frame = RegisterFrame(cp_id="CP-001", rating_kw=22)
+    assert frame.registration() == Registration(cp_id="CP-001", rating_kw=22)
+    health = HealthFrame(cp_id="CP-001", healthy=True, latency_ms=2)
+    assert health.report() == HealthReport(healthy=True, latency_ms=2)
+
+
 def test_a_field_of_a_newer_peer_is_tolerated():
     assert control_frame(b'{"type": "health", "cp_id": "CP-001", "healthy": true, "mood": "sunny"}') == HealthFrame(
         cp_id="CP-001", healthy=True
