@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +16,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from evcharging.bus.kafka_settings import KafkaSettings
-from evcharging.bus.kafka_topics import broker_addresses
+from evcharging.bus.kafka_topics import broker_addresses, quiet_library_logs
 
-__all__ = ["Link", "ProducerReplaced", "quiet_library_logs"]
+__all__ = ["Link", "ProducerReplaced"]
 
 log = structlog.get_logger(__name__)
 
@@ -33,16 +32,6 @@ DRAIN_S = 10.0
 
 class ProducerReplaced(Exception):
     """The producer was replaced before the batch was acknowledged; it is to be sent again."""
-
-
-def quiet_library_logs() -> None:
-    """Keep aiokafka from logging several lines a second while a broker is away; what matters is logged here.
-
-    A level that somebody has set is left alone.
-    """
-    library = logging.getLogger("aiokafka")
-    if library.level == logging.NOTSET:
-        library.setLevel(logging.CRITICAL)
 
 
 class Link:

@@ -6,6 +6,7 @@ somebody asks for its metadata, which the producer does at first use.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,7 +17,7 @@ from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_co
 from evcharging.bus.checks import COMPACTED
 from evcharging.bus.kafka_settings import KafkaSettings
 
-__all__ = ["broker_addresses", "create_topics"]
+__all__ = ["broker_addresses", "create_topics", "quiet_library_logs"]
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ async def broker_addresses(settings: KafkaSettings) -> frozenset[tuple[str, int]
     Raises:
         KafkaError: none answers.
     """
+    quiet_library_logs()
     admin = AIOKafkaAdminClient(**settings.client_options())
     try:
         await admin.start()
@@ -63,6 +65,16 @@ async def broker_addresses(settings: KafkaSettings) -> frozenset[tuple[str, int]
         return frozenset((str(broker["host"]), int(broker["port"])) for broker in cluster["brokers"])
     finally:
         await admin.close()
+
+
+def quiet_library_logs() -> None:
+    """Keep aiokafka from logging several errors a second while a broker is away; what matters is logged here.
+
+    Whoever has asked for more than its errors still gets all of it.
+    """
+    library = logging.getLogger("aiokafka")
+    if library.level == logging.NOTSET or library.level >= logging.ERROR:
+        library.setLevel(logging.CRITICAL)
 
 
 def _new_topic(name: str, settings: KafkaSettings) -> NewTopic:

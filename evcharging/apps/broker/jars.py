@@ -1,0 +1,79 @@
+"""Apache Kafka's jars, fetched once with Maven into a cache; they need Java 17 or later to run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+from importlib.resources import as_file, files
+from pathlib import Path
+
+__all__ = ["DEFAULT_CACHE", "KafkaJarsMissing", "kafka_jars"]
+
+DEFAULT_CACHE = Path(".cache/kafka")
+FETCH_TIMEOUT_S = 600
+JAVA_AT_LEAST = 17
+POM = files("evcharging.apps.broker").joinpath("kafka-pom.xml")
+
+
+class KafkaJarsMissing(Exception):
+    """Apache Kafka cannot be run here; the message says what is missing and how to get it."""
+
+
+def kafka_jars(cache: Path = DEFAULT_CACHE) -> Path:
+    """The directory that holds the jars, filled at first use.
+
+    Raises:
+        KafkaJarsMissing: there is no Java 17, no Maven, or Maven could not fetch them.
+    """
+    _check_java()
+    pom = POM.read_bytes()
+    jars = cache.resolve() / hashlib.sha256(pom).hexdigest()[:12]
+    if not (jars / "complete").exists():
+        _fetch(jars)
+    return jars
+
+
+def _check_java() -> None:
+    java = shutil.which("java")
+    if java is None:
+        raise KafkaJarsMissing(
+            f"Apache Kafka needs Java {JAVA_AT_LEAST} or later, and there is no java on the PATH; install it "
+            "(Debian: apt install openjdk-17-jre-headless), or leave out what is marked kafka"
+        )
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+    found = re.search(r'version "(\d+)', told)
+    if found is None or int(found[1]) < JAVA_AT_LEAST:
+        raise KafkaJarsMissing(f"Apache Kafka needs Java {JAVA_AT_LEAST} or later, got {told.strip()[:200]!r}")
+
+
+def _fetch(jars: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise KafkaJarsMissing(
+            "Apache Kafka's jars are fetched with Maven, and there is no mvn on the PATH; install it (Debian: apt "
+            "install maven), or leave out what is marked kafka"
+        )
+    shutil.rmtree(jars, ignore_errors=True)
+    jars.mkdir(parents=True)
+    with as_file(POM) as pom:
+        fetched = subprocess.run(  # noqa: S603
+            [
+                maven,
+                "--quiet",
+                "--batch-mode",
+                "--file",
+                str(pom),
+                "dependency:copy-dependencies",
+                f"-DoutputDirectory={jars}",
+                "-DincludeScope=runtime",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=FETCH_TIMEOUT_S,
+        )
+    if fetched.returncode != 0:
+        raise KafkaJarsMissing(f"Maven could not fetch Apache Kafka: {fetched.stdout.strip()[-500:]}")
+    (jars / "complete").touch()
