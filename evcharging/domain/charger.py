@@ -102,6 +102,7 @@ class ChargerModel:
         self._vehicle: VehicleSpec | None = None
         self._soc = 0.0
         self._session = _Session.WAITING
+        self._least_kw = 0.0
         self._set_point = SetPoint(spec.rated_amps)
         self._injected_fault = FaultCode.NONE
         self._tripped = False
@@ -133,6 +134,8 @@ class ChargerModel:
         if self._vehicle is None or not self.vehicle_ready:
             raise NoVehicleReady(f"cannot start in state {self.state.value}; plug a vehicle first")
         self._session = _Session.RUNNING
+        rated_kw = min(self.spec.rated_kw, self._vehicle.peak_kw(direct_current=self._direct_current))
+        self._least_kw = MIN_POWER_FRACTION * rated_kw
         self._finish_if_full(self._vehicle)
 
     def stop(self) -> None:
@@ -323,6 +326,5 @@ class ChargerModel:
             self._tripped = False
 
     def _finish_if_full(self, vehicle: VehicleSpec) -> None:
-        rated_kw = min(self.spec.rated_kw, vehicle.peak_kw(direct_current=self._direct_current))
-        if self._soc >= FULL_SOC or self._accepted_kw(vehicle) < MIN_POWER_FRACTION * rated_kw:
+        if self._soc >= FULL_SOC or self._accepted_kw(vehicle) < self._least_kw:
             self.stop()

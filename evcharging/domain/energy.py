@@ -10,7 +10,7 @@ from typing import Final
 
 ENERGY_RESOLUTION_WH: Final = Decimal("0.001")
 REGISTER_RESOLUTION_WH: Final = Decimal("0.1")
-MAX_ENERGY_WH: Final = Decimal(10) ** 10
+MAX_ENERGY_WH: Final = 10_000_000_000
 WH_PER_KWH: Final = Decimal(1000)
 
 
@@ -19,15 +19,19 @@ class InvalidEnergy(ValueError):
 
 
 def exact_wh(value: Decimal | float | str) -> Decimal:
-    """Return `value` in Wh as an exact decimal; a float counts as the shortest decimal that prints it.
-
-    Anything finer than 0.001 Wh is rounded half to even. Raises InvalidEnergy.
-    """
+    """Return `value` in Wh as an exact decimal, to the nearest 0.001 Wh. Raises InvalidEnergy."""
+    if isinstance(value, float):
+        if not 0.0 <= value <= MAX_ENERGY_WH:
+            raise _invalid(value)
+        return Decimal(round(value * 1000)).scaleb(-3)
     try:
-        energy_wh = value if isinstance(value, Decimal) else Decimal(str(value))
-        in_range = energy_wh.is_finite() and 0 <= energy_wh <= MAX_ENERGY_WH
+        energy_wh = Decimal(value)
     except InvalidOperation:
-        in_range = False
-    if not in_range:
-        raise InvalidEnergy(f"an energy must be a number of Wh from 0 to {MAX_ENERGY_WH:.0e}, got {value!r}")
+        raise _invalid(value) from None
+    if not energy_wh.is_finite() or not 0 <= energy_wh <= MAX_ENERGY_WH:
+        raise _invalid(value)
     return energy_wh.quantize(ENERGY_RESOLUTION_WH, rounding=ROUND_HALF_EVEN)
+
+
+def _invalid(value: object) -> InvalidEnergy:
+    return InvalidEnergy(f"an energy must be a number of Wh from 0 to {MAX_ENERGY_WH}, got {value!r}")

@@ -41,7 +41,8 @@ class SetPoint:
     def ramp(self, step_s: float) -> None:
         """Let `step_s` seconds of simulated time pass."""
         if self._ramp_amps:
-            self._ramp_amps = max(0.0, self._ramp_amps - self._rated_amps * step_s / RAMP_DOWN_S)
+            ramped_amps = self._ramp_amps - self._rated_amps * step_s / RAMP_DOWN_S
+            self._ramp_amps = ramped_amps if ramped_amps >= MIN_PILOT_AMPS else 0.0
 
     def offered_amps(self, derate: float) -> float:
         """Return the current on offer with the power stage derated to `derate` of its rating: 0, or 6 A and more."""
