@@ -1,23 +1,25 @@
 """The embedded broker: amqtt, wrapped, for ``evcharging up``, per-service runs and tests.
 
 It keeps nothing on disk: retained messages are gone when it is, which is why publishers send them again. Anonymous
-access is for loopback; beyond it a user and a password are needed.
+access is for loopback; beyond it a user and a password are needed, which is for the caller to see to.
 
 What had to be known of amqtt 0.12 and is dealt with here:
 
 - A client that falls silent is never disconnected, so its will would never be published: it is dropped after one and a
-  half keep-alives (MQTT 3.1.1, section 3.1.2.10).
+  half keep-alives (MQTT 3.1.1, section 3.1.2.10). One that never introduces itself is dropped too.
 - On connecting, every client is sent the retained messages of everybody's subscriptions, its own or not: with 200 units
   that is 200 times everything. It is left out; a client gets them when it subscribes.
-- Its defaults load a plugin that needs psutil and warns, and log each connection at INFO.
+- Its defaults load a plugin that needs psutil and warns, and it logs each connection, refusal and mishap of a client.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hmac
 import logging
+import socket
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -25,14 +27,14 @@ from typing import Any, Self
 import structlog
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
-from amqtt.contexts import BrokerConfig, ListenerConfig
-from amqtt.errors import BrokerError
+from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
 __all__ = ["Access", "EmbeddedBroker", "PortTaken"]
 
 LISTENER = "default"
+BACKLOG = 1_024
 SILENCE_FACTOR = 1.5
 CONNECT_LIMIT_S = 10.0
 SWEEP_S = 0.5
@@ -51,17 +53,25 @@ class EmbeddedBroker:
     Args:
         host: the address to listen on.
         port: 0 takes a free one; see `port` once started.
+        sock: listens already, in place of ``host`` and ``port``. It is closed with the broker.
         username: with ``password``, the only way in; without both, everybody is let in.
         password: see ``username``.
     """
 
     def __init__(
-        self, *, host: str = "127.0.0.1", port: int = 0, username: str | None = None, password: str | None = None
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        sock: socket.socket | None = None,
+        username: str | None = None,
+        password: str | None = None,
     ) -> None:
-        self.host = host
-        self._asked_port = port
+        self._where: tuple[str, int] = sock.getsockname()[:2] if sock is not None else (host, port)
+        self._sock = sock
         self._access = {"username": username, "password": password}
         self._broker: _Broker | None = None
+        self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -75,18 +85,16 @@ class EmbeddedBroker:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        if self._broker is None:
-            return self._asked_port
-        return self._broker.listening_port
+        return self._where[1]
 
     @property
     def url(self) -> str:
         """Its address, without credentials."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"mqtt://{host}:{self.port}"
+        host, port = self._where
+        return f"mqtt://[{host}]:{port}" if ":" in host else f"mqtt://{host}:{port}"
 
     async def start(self) -> None:
-        """Listen.
+        """Listen. A broker can be started again after `stop`, on the same port, as long as it was not given a socket.
 
         Raises:
             PortTaken: something else does.
@@ -94,26 +102,33 @@ class EmbeddedBroker:
         """
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        # amqtt is told that somebody else listens, so that a socket can be given, or a free port taken.
         broker = _Broker(
             BrokerConfig(
-                listeners={LISTENER: ListenerConfig(bind=f"{self.host}:{self._asked_port}")},
+                listeners={LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)},
                 plugins={f"{Access.__module__}.{Access.__name__}": dict(self._access)},
             )
         )
+        host, port = self._where
         try:
-            await broker.start()
-        except BrokerError as error:
-            cause = error.__cause__
-            if isinstance(cause, OSError):
-                if cause.errno == errno.EADDRINUSE:
-                    raise PortTaken(cause.errno, f"port {self._asked_port} on {self.host} is taken") from None
-                raise cause from None
+            if self._sock is not None:
+                server = await asyncio.start_server(broker.connected, sock=self._sock, backlog=BACKLOG)
+            else:
+                server = await asyncio.start_server(broker.connected, host, port, backlog=BACKLOG)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(error.errno, f"port {port} on {host} is taken") from None
             raise
-        self._broker = broker
+        self._where = server.sockets[0].getsockname()[:2]
+        await broker.start()
+        self._broker, self._server = broker, server
 
     async def stop(self) -> None:
-        """Disconnect everybody and stop listening. Idempotent."""
+        """Stop listening and disconnect everybody. Idempotent."""
         broker, self._broker = self._broker, None
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
         if broker is not None:
             await broker.shutdown()
 
@@ -154,12 +169,6 @@ class _Broker(Broker):
         self._peers: set[_Peer] = set()
         self._sweeping: asyncio.Task[None] | None = None
 
-    @property
-    def listening_port(self) -> int:
-        server = self._servers[LISTENER].instance
-        assert isinstance(server, asyncio.Server)  # noqa: S101 - the listener is TCP
-        return int(server.sockets[0].getsockname()[1])
-
     async def start(self) -> None:
         await super().start()
         self._sweeping = asyncio.create_task(self._sweep(), name="mqtt-broker-sweep")
@@ -168,11 +177,9 @@ class _Broker(Broker):
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
-        known = {(session.remote_address, session.remote_port) for session, _ in self.sessions.values()}
-        for peer in self._peers:
-            if peer.address not in known:  # still to introduce themselves: nothing else would end them
-                peer.transport.abort()
         await super().shutdown()
+        for peer in self._peers:
+            peer.transport.abort()
         serving = [peer.task for peer in self._peers if peer.task is not None]
         if serving:
             _, pending = await asyncio.wait(serving, timeout=CLOSE_LIMIT_S)
@@ -180,20 +187,21 @@ class _Broker(Broker):
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
-    async def stream_connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
-    ) -> None:
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client to its end."""
         stream = StreamWriterAdapter(writer)
-        now = asyncio.get_running_loop().time()
-        peer = _Peer(stream.get_peer_info(), writer.transport, asyncio.current_task(), now)
+        now_s = asyncio.get_running_loop().time()
+        peer = _Peer(stream.get_peer_info(), writer.transport, asyncio.current_task(), now_s)
         self._peers.add(peer)
         try:
-            await self.external_connected(_Listening(reader, peer), stream, listener_name)
+            await self.external_connected(_Listening(reader, peer), stream, LISTENER)
         except Exception as error:  # noqa: BLE001 - one client's trouble is not the broker's
             log.debug("an MQTT client was dropped", why=repr(error))
         finally:
             self._peers.discard(peer)
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
