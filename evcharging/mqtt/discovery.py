@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from evcharging.mqtt.payloads import TelemetryStatus
+from evcharging.domain.states import MqttStatus
 from evcharging.mqtt.topics import EngineTopic, UnitTopic, UnitTopicKind
 
 __all__ = ["HomeAssistant"]
@@ -60,7 +60,7 @@ class HomeAssistant:
             "status": {
                 "name": "Status",
                 "device_class": "enum",
-                "options": [status.value for status in TelemetryStatus],
+                "options": [status.value for status in MqttStatus],
                 "value_template": "{{ value_json.status }}",
             },
             "power": _measured("Power", "power_kw", "kW", "power"),

@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
+from evcharging.domain.states import MqttStatus
 from evcharging.messages.base import CpId, UtcTime
 from evcharging.messages.commands import CommandOutcome
 
@@ -25,7 +26,6 @@ __all__ = [
     "SiteGrid",
     "SitePrice",
     "SiteSolar",
-    "TelemetryStatus",
     "UnitAck",
     "UnitAlarm",
     "UnitCommand",
@@ -51,18 +51,6 @@ class Availability(StrEnum):
     """The whole payload of a ``status`` topic, as plain text."""
 
     ONLINE = "online"
-    OFFLINE = "offline"
-
-
-class TelemetryStatus(StrEnum):
-    """What a unit is doing, in the words of MQTT telemetry."""
-
-    AVAILABLE = "available"
-    PREPARING = "preparing"
-    CHARGING = "charging"
-    FINISHING = "finishing"
-    UNAVAILABLE = "unavailable"
-    FAULTED = "faulted"
     OFFLINE = "offline"
 
 
@@ -133,7 +121,7 @@ class UnitTelemetry(UnitPayload):
     """
 
     seq: Count = 0
-    status: Annotated[TelemetryStatus, BeforeValidator(_lower)]
+    status: Annotated[MqttStatus, BeforeValidator(_lower)]
     session_id: Identifier | None = None
     power_kw: Quantity = 0.0
     energy_kwh: Quantity = 0.0
@@ -154,7 +142,7 @@ class UnitState(UnitPayload):
     (``evse/_engine/{engine_id}/status``) also decides whether it is there. ``rating_kw`` is the most it delivers.
     """
 
-    status: TelemetryStatus | None = None
+    status: MqttStatus | None = None
     reason: str | None = None
     session_id: Identifier | None = None
     limit_a: Quantity | None = None

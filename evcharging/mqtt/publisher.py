@@ -35,7 +35,7 @@ from evcharging.mqtt.topics import (
     parse_topic,
 )
 
-__all__ = ["OWN_CONNECTIONS", "MqttUnits"]
+__all__ = ["OWN_CONNECTIONS", "UnitPublisher"]
 
 OWN_CONNECTIONS = 200
 CONNECTING_AT_ONCE = 4
@@ -47,7 +47,7 @@ OFFLINE = Availability.OFFLINE.value.encode()
 log = structlog.get_logger()
 
 
-class MqttUnits:
+class UnitPublisher:
     """Publishes for the units of one process.
 
     Args:
