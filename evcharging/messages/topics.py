@@ -32,10 +32,11 @@ DEAD_LETTER_SUFFIX = ".dlq"
 
 @dataclass(frozen=True, slots=True)
 class Topic(Generic[M]):
-    """A named stream of one kind of message."""
+    """A named stream of one kind of message. ``keyed_by`` says in words what ``key_of`` takes the key from."""
 
     name: str
     model: type[M]
+    keyed_by: str
     key_of: Callable[[M], str]
     compacted: bool = False
 
@@ -55,21 +56,25 @@ def _request_key(request: DriverRequest) -> str:
     return request.driver_id if request.cp_id == ANY_CHARGE_POINT else request.cp_id
 
 
-COMMANDS: Topic[Command] = Topic("central.commands", Command, _cp_id)
-REPLIES: Topic[Reply] = Topic("central.replies", Reply, _cp_id)
-STATUS: Topic[Status] = Topic("cp.status", Status, _cp_id, compacted=True)
-TELEMETRY: Topic[Telemetry] = Topic("cp.telemetry", Telemetry, _cp_id)
-DRIVER_REQUESTS: Topic[DriverRequest] = Topic("driver.requests", DriverRequest, _request_key)
-DRIVER_UPDATES: Topic[DriverUpdate] = Topic("driver.updates", DriverUpdate, lambda update: update.driver_id)
-HEALTH: Topic[Health] = Topic("cp.health", Health, _cp_id)
-ALERTS: Topic[Alert] = Topic("cp.alerts", Alert, _cp_id)
-SITE_SIGNALS: Topic[SiteSignal] = Topic("site.signals", SiteSignal, lambda signal: signal.site_id, compacted=True)
-SWARM_DESIRED: Topic[SwarmDesired] = Topic("swarm.desired", SwarmDesired, _station_id, compacted=True)
-SWARM_STATUS: Topic[SwarmStatus] = Topic("swarm.status", SwarmStatus, _station_id, compacted=True)
-SWARM_LOG: Topic[SwarmLog] = Topic("swarm.log", SwarmLog, _station_id)
-AUTH_TOKENS: Topic[AuthToken] = Topic("auth.tokens", AuthToken, lambda token: token.id_tag, compacted=True)
-OCPP_CONFIG: Topic[OcppConfig] = Topic("ocpp.config", OcppConfig, _cp_id, compacted=True)
-OCPP_FRAMES: Topic[OcppFrame] = Topic("ocpp.frames", OcppFrame, _cp_id)
+COMMANDS: Topic[Command] = Topic("central.commands", Command, "cp_id", _cp_id)
+REPLIES: Topic[Reply] = Topic("central.replies", Reply, "cp_id", _cp_id)
+STATUS: Topic[Status] = Topic("cp.status", Status, "cp_id", _cp_id, compacted=True)
+TELEMETRY: Topic[Telemetry] = Topic("cp.telemetry", Telemetry, "cp_id", _cp_id)
+DRIVER_REQUESTS: Topic[DriverRequest] = Topic("driver.requests", DriverRequest, "cp_id, else driver_id", _request_key)
+DRIVER_UPDATES: Topic[DriverUpdate] = Topic(
+    "driver.updates", DriverUpdate, "driver_id", lambda update: update.driver_id
+)
+HEALTH: Topic[Health] = Topic("cp.health", Health, "cp_id", _cp_id)
+ALERTS: Topic[Alert] = Topic("cp.alerts", Alert, "cp_id", _cp_id)
+SITE_SIGNALS: Topic[SiteSignal] = Topic(
+    "site.signals", SiteSignal, "site_id", lambda signal: signal.site_id, compacted=True
+)
+SWARM_DESIRED: Topic[SwarmDesired] = Topic("swarm.desired", SwarmDesired, "station_id", _station_id, compacted=True)
+SWARM_STATUS: Topic[SwarmStatus] = Topic("swarm.status", SwarmStatus, "station_id", _station_id, compacted=True)
+SWARM_LOG: Topic[SwarmLog] = Topic("swarm.log", SwarmLog, "station_id", _station_id)
+AUTH_TOKENS: Topic[AuthToken] = Topic("auth.tokens", AuthToken, "id_tag", lambda token: token.id_tag, compacted=True)
+OCPP_CONFIG: Topic[OcppConfig] = Topic("ocpp.config", OcppConfig, "cp_id", _cp_id, compacted=True)
+OCPP_FRAMES: Topic[OcppFrame] = Topic("ocpp.frames", OcppFrame, "cp_id", _cp_id)
 
 TOPICS: tuple[Topic[Any], ...] = (
     COMMANDS,

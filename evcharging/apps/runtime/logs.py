@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import MutableMapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -22,13 +22,14 @@ NOISY = {
 }
 
 
-def configure_logging(*, level: str, log_format: str, who: str) -> None:
+def configure_logging(*, level: str, log_format: str, who: str, stream: TextIO | None = None) -> None:
     """Set structlog and the standard library's logging up for one process.
 
     Args:
         level: least level that is written.
         log_format: ``text`` or ``json``.
         who: the name shown where a logger was not bound to one of its own.
+        stream: where lines go; standard output by default, which tools keep for their results.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -48,7 +49,7 @@ def configure_logging(*, level: str, log_format: str, who: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

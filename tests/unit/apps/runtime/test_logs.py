@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -45,6 +46,14 @@ def test_lines_under_the_level_are_left_out(capsys):
     structlog.get_logger().info("chatter")
     logging.getLogger("some.library").info("chatter")
     assert lines(capsys) == []
+
+
+def test_a_tool_keeps_standard_output_for_its_results(capsys):
+    configure_logging(level="info", log_format="text", who="topics", stream=sys.stderr)
+    structlog.get_logger().warning("slow")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.endswith("| WARNING | topics | slow\n")
 
 
 def test_libraries_log_in_the_same_form(capsys):
