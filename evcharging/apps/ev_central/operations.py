@@ -17,7 +17,7 @@ from evcharging.apps.ev_central.requests import accept
 from evcharging.apps.ev_central.statuses import fault, heal
 from evcharging.apps.ev_central.work import Work
 from evcharging.apps.runtime.relay import OutboxRelay
-from evcharging.bus.protocol import Bus
+from evcharging.bus.protocol import Bus, BusError
 from evcharging.domain.states import OUT_OF_REACH, ChargePointState
 from evcharging.messages.charge_points import Health
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
@@ -99,7 +99,10 @@ class Operations:
             else:
                 fault(work, point, body.detail or ENGINE_UNREACHABLE)
         health = Health(ts=self._now(), cp_id=cp_id, **body.model_dump())
-        await self._bus.publish(Event(HEALTH, health, str(uuid4()), f"central/{self._instance_id}", new_traceparent()))
+        with contextlib.suppress(BusError):  # the next report follows in a second; what counts was stored above
+            await self._bus.publish(
+                Event(HEALTH, health, str(uuid4()), f"central/{self._instance_id}", new_traceparent())
+            )
 
     async def start(self, cp_id: str, *, driver_id: str, kwh: float | None = None) -> str:
         """Start a session for a driver, as if the driver had asked. Returns the command's id.
@@ -235,6 +238,12 @@ class Operations:
             signal = self._prices.signal(self._site_id, self._now)
             work.send(SITE_SIGNALS, signal, cause=str(uuid4()), kind="site-signal")
         return await self.pricing()
+
+    async def announce_pricing(self) -> None:
+        """Publish the tariff in force, so that whoever reads the signals from the beginning finds it."""
+        async with self._work() as work:
+            signal = self._prices.signal(self._site_id, self._now)
+            work.send(SITE_SIGNALS, signal, cause=str(uuid4()), kind="site-signal")
 
     async def totals(self) -> Totals:
         """Energy and earnings of every session so far, in the currency in force."""

@@ -1,0 +1,259 @@
+"""Central's composition root and command line: ``python -m evcharging.apps.ev_central.main``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from evcharging.apps.ev_central.api.app import create_app
+from evcharging.apps.ev_central.effects import Effects
+from evcharging.apps.ev_central.errors import InvalidPricing
+from evcharging.apps.ev_central.mqtt_units import MqttUnits
+from evcharging.apps.ev_central.operations import Operations
+from evcharging.apps.ev_central.prices import Prices, price_of
+from evcharging.apps.ev_central.readiness import Readiness
+from evcharging.apps.ev_central.settings import CentralSettings
+from evcharging.apps.ev_central.sweep import Sweep
+from evcharging.apps.ev_central.tcp_server import TcpControlPlane
+from evcharging.apps.ev_central.view import NetworkView
+from evcharging.apps.ev_central.view_reader import ViewReader
+from evcharging.apps.runtime.errors import UsageError
+from evcharging.apps.runtime.http import bind, is_loopback, serving
+from evcharging.apps.runtime.relay import OutboxRelay
+from evcharging.apps.runtime.service import run_service, until_stopped
+from evcharging.bus.consumer import Consumer
+from evcharging.bus.create import create_bus
+from evcharging.bus.protocol import Bus
+from evcharging.messages.topics import DRIVER_REQUESTS, REPLIES, STATUS, TELEMETRY
+from evcharging.mqtt.address import MqttAddress
+from evcharging.mqtt.client import AioMqttClient
+from evcharging.mqtt.observer import UnitObserver
+from evcharging.mqtt.protocol import BadAddress
+from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_url
+from evcharging.store.migrate import migrate_database
+from evcharging.store.simulator import network, tables
+from evcharging.store.simulator.rows import TariffRow
+
+__all__ = ["main", "serve"]
+
+log = structlog.get_logger()
+
+GROUP = "central"
+MOST_RECORDS_A_BATCH = 5000
+RETRY_S = 2.0
+DRAIN_S = 5.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run Central until it is told to stop; returns the exit code."""
+    return run_service(serve, CentralSettings, argv)
+
+
+async def serve(settings: CentralSettings, stop: asyncio.Event) -> None:
+    """Listen, wait for the database and the broker, work until ``stop``, drain.
+
+    Raises:
+        UsageError: a port is taken, or a setting cannot be used.
+    """
+    if not is_loopback(settings.host) and settings.api_token is None:
+        raise UsageError(
+            f"--host {settings.host} can be reached from outside: set --api-token (CENTRAL_API_TOKEN), "
+            "or listen on 127.0.0.1"
+        )
+    mqtt_address = _mqtt_address(settings.mqtt)
+    first_tariff = _first_tariff(settings)
+    try:
+        database = Database(database_url(settings.database), schema=tables.SCHEMA)
+        bus = create_bus(settings.kafka_bootstrap, client_id="central")
+    except (InvalidDatabaseUrl, ValueError) as error:
+        raise UsageError(str(error)) from None
+    http_socket = bind(settings.host, settings.http_port, flag="--http-port")
+    tcp_socket = bind(settings.host, settings.listen_port, flag="--listen-port")
+    try:
+        prices = await until_stopped(stop, _wait_for_database(database, first_tariff))
+        if prices is not None:
+            central = _Central(settings, database, bus, prices, mqtt_address)
+            await central.run(stop, http_socket, tcp_socket)
+    finally:
+        await bus.stop()
+        await database.close()
+        http_socket.close()
+        tcp_socket.close()
+
+
+class _Central:
+    """The parts of one copy of Central, wired together."""
+
+    def __init__(
+        self,
+        settings: CentralSettings,
+        database: Database,
+        bus: Bus,
+        prices: Prices,
+        mqtt_address: MqttAddress | None,
+    ) -> None:
+        instance_id = settings.instance_id or f"{socket.gethostname()}-{os.getpid()}"
+        self._settings = settings
+        self._database = database
+        self._bus = bus
+        self._instance_id = instance_id
+        self._relay = OutboxRelay(bus, database, tables.outbox, owner=instance_id, now=now)
+        self._view = NetworkView(currency=prices.currency, site_id=settings.site_id)
+        self._prices = prices
+        self._operations = Operations(
+            database=database,
+            bus=bus,
+            relay=self._relay,
+            prices=prices,
+            instance_id=instance_id,
+            site_id=settings.site_id,
+            start_timeout_s=settings.start_timeout_s,
+            now=now,
+        )
+        self._effects = Effects(
+            database=database,
+            bus=bus,
+            relay=self._relay,
+            prices=prices,
+            instance_id=instance_id,
+            start_timeout_s=settings.start_timeout_s,
+            now=now,
+        )
+        self._reader = ViewReader(bus, self._view, now=now)
+        self._consumer = Consumer(
+            bus,
+            [DRIVER_REQUESTS, STATUS, TELEMETRY, REPLIES],
+            group=GROUP,
+            handler=self._effects.handle,
+            max_records=MOST_RECORDS_A_BATCH,
+        )
+        self._mqtt = (
+            AioMqttClient(mqtt_address, client_id=f"central-{instance_id}") if mqtt_address is not None else None
+        )
+        self._readiness = Readiness(
+            bus=bus, database=database, effects=self._consumer, view=self._reader, mqtt=self._mqtt
+        )
+        self._sweep = Sweep(
+            database=database,
+            relay=self._relay,
+            instance_id=instance_id,
+            hearing=self._readiness.hears_the_network,
+            engine_lost_s=settings.engine_lost_s,
+            settle_s=settings.settle_s,
+            retention=timedelta(days=settings.retention_days),
+            now=now,
+        )
+
+    async def run(self, stop: asyncio.Event, http_socket: socket.socket, tcp_socket: socket.socket) -> None:
+        """Serve HTTP and TCP at once, work once the broker is there, until ``stop``."""
+        await self._remember_charge_points()
+        app = create_app(
+            operations=self._operations,
+            view=self._view,
+            readiness=self._readiness,
+            database=self._database,
+            api_token=self._settings.api_token,
+            now=now,
+        )
+        control_plane = TcpControlPlane(
+            tcp_socket,
+            on_register=self._operations.register,
+            on_health=self._operations.report_health,
+        )
+        async with serving(app, http_socket, name="central"), control_plane:
+            log.info(
+                "listening",
+                http=f"http://{self._settings.host}:{http_socket.getsockname()[1]}",
+                tcp=f"{self._settings.host}:{tcp_socket.getsockname()[1]}",
+                database=self._database.url.render_as_string(hide_password=True),
+                kafka=self._settings.kafka_bootstrap,
+            )
+            await until_stopped(stop, self._work())
+            self._readiness.stopping = True
+
+    async def _work(self) -> None:
+        await self._bus.start()
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._consumer)
+            await stack.enter_async_context(self._reader)
+            if self._mqtt is not None:
+                await stack.enter_async_context(self._mqtt)
+            relay = asyncio.create_task(self._relay.run(), name="relay")
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._consumer.run(), name="effects")
+                    group.create_task(self._reader.run(), name="view")
+                    group.create_task(self._sweep.run(), name="sweep")
+                    group.create_task(self._operations.announce_pricing(), name="pricing")
+                    if self._mqtt is not None:
+                        group.create_task(self._mqtt_units(self._mqtt).run(), name="mqtt")
+                    group.create_task(_failing_with(relay), name="relay-watch")
+            finally:
+                if not relay.done():
+                    await self._relay.drain(DRAIN_S)
+                    relay.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await relay
+
+    def _mqtt_units(self, client: AioMqttClient) -> MqttUnits:
+        observer = UnitObserver(client, clock=now)
+        return MqttUnits(observer, self._bus, self._view, instance_id=self._instance_id, now=now)
+
+    async def _remember_charge_points(self) -> None:
+        async with self._database.begin() as transaction:
+            for point in await network.every_charge_point(transaction):
+                self._view.remember(point.cp_id, source=None, states={0: point.state}, last_seen=point.last_seen_at)
+
+
+async def _wait_for_database(database: Database, first_tariff: TariffRow) -> Prices:
+    while True:
+        try:
+            await migrate_database(database)
+            return await Prices.load(database, first=first_tariff)
+        except DatabaseUnavailable as error:
+            log.warning("waiting for the database", database=repr(database), reason=str(error))
+            await asyncio.sleep(RETRY_S)
+
+
+async def _failing_with(task: asyncio.Task[None]) -> None:
+    """Fail when ``task`` does, without taking it along when cancelled: it has to outlive the others to drain."""
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
+
+
+def _first_tariff(settings: CentralSettings) -> TariffRow:
+    row = TariffRow(
+        valid_from=now(),
+        price_per_kwh=settings.price_per_kwh,
+        solar_price_per_kwh=settings.solar_price_per_kwh,
+        currency=settings.currency,
+    )
+    try:
+        price_of(row)
+    except InvalidPricing as error:
+        raise UsageError(str(error)) from None
+    return row
+
+
+def _mqtt_address(url: str | None) -> MqttAddress | None:
+    try:
+        return None if url is None else MqttAddress.parse(url)
+    except BadAddress as error:
+        raise UsageError(f"--mqtt: {error}") from None
+
+
+def now() -> datetime:
+    """The time, with a zone."""
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
