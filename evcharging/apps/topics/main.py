@@ -1,0 +1,139 @@
+"""``evcharging topics``: look into Kafka, decoded. ``list`` shows every topic, ``tail`` follows one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from evcharging.apps.runtime.commands import help_alone, run_commands
+from evcharging.apps.runtime.errors import UsageError
+from evcharging.apps.runtime.logs import configure_logging
+from evcharging.apps.runtime.service import until_stopped
+from evcharging.apps.topics.listing import topic_rows, topic_table
+from evcharging.apps.topics.reading import Reading, topic_names
+from evcharging.apps.topics.rendering import render
+from evcharging.apps.topics.tail import follow
+from evcharging.apps.up.addresses import DATA_DIR, Addresses
+from evcharging.bus.kafka_offsets import topic_offsets
+from evcharging.bus.kafka_settings import KafkaSettings
+from evcharging.bus.protocol import BusUnavailable, Position
+
+__all__ = ["main"]
+
+DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+ASK_WITHIN_S = 3.0
+PIPED_WIDTH = 120
+
+
+class From(StrEnum):
+    """Where `tail` begins."""
+
+    BEGINNING = "beginning"
+    END = "end"
+
+
+Bootstrap = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        envvar="TOPICS_KAFKA_BOOTSTRAP",
+        help=f"Kafka to look into; unset: that of the run in --data-dir, else {DEFAULT_BOOTSTRAP}.",
+    ),
+]
+DataDir = Annotated[Path, typer.Option(metavar="DIR", help="Data directory of evcharging up.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
+
+app = typer.Typer(
+    help="Look into Kafka, decoded.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    invoke_without_command=True,
+    callback=help_alone,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``list`` or ``tail`` and return the exit code: 0, 2 bad usage, 1 where no broker answers."""
+    configure_logging(level="error", log_format="text", who="topics", stream=sys.stderr)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    return run_commands(app, "evcharging topics", argv)
+
+
+@app.command("list")
+def list_topics(
+    kafka_bootstrap: Bootstrap = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Show every topic: its message, its key and, where a broker answers, how far its partitions go."""
+    bootstrap = _bootstrap(kafka_bootstrap, data_dir)
+    try:
+        offsets = asyncio.run(topic_offsets(KafkaSettings(bootstrap, request_timeout_s=ASK_WITHIN_S)))
+    except BusUnavailable as error:
+        offsets = None
+        sys.stderr.write(f"{error}; offsets are left out\n")
+    rows = topic_rows(offsets)
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(row))
+    else:
+        Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(topic_table(rows))
+
+
+@app.command("tail")
+def tail_topic(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic of evcharging topics list, or its .dlq.")],
+    key: Annotated[str | None, typer.Option(metavar="KEY", help="Only records with this key, such as CP-001.")] = None,
+    start: Annotated[From, typer.Option("--from", help="Where to begin.")] = From.END,
+    kafka_bootstrap: Bootstrap = None,
+    data_dir: DataDir = DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Follow a topic until Ctrl-C."""
+    names = topic_names()
+    if topic not in names:
+        live = [name for name in names if not name.endswith(".dlq")]
+        raise UsageError(f"no topic {topic!r}; there are: {', '.join(live)}; and each with .dlq")
+    console = Console(highlight=False)
+
+    def show(reading: Reading) -> None:
+        if as_json:
+            sys.stdout.write(reading.as_json() + "\n")
+            sys.stdout.flush()
+        else:
+            console.print(render(reading), soft_wrap=True)
+
+    bootstrap = _bootstrap(kafka_bootstrap, data_dir)
+    position = Position.BEGINNING if start is From.BEGINNING else Position.END
+    asyncio.run(_until_signalled(bootstrap, topic, position, key, show))
+
+
+async def _until_signalled(
+    bootstrap: str, topic: str, position: Position, key: str | None, show: Callable[[Reading], None]
+) -> None:
+    stop = asyncio.Event()
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sig, stop.set)
+    await until_stopped(stop, follow(bootstrap, topic, start=position, key=key, show=show))
+
+
+def _bootstrap(asked: str | None, data_dir: Path) -> str:
+    if asked:
+        return asked
+    running = Addresses.read(data_dir)
+    return running.kafka if running is not None else DEFAULT_BOOTSTRAP
+
+
+if __name__ == "__main__":
+    sys.exit(main())

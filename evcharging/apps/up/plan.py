@@ -1,0 +1,204 @@
+"""The services of a run on one machine: their commands, what each needs, and the order in which they stop.
+
+Declares and starts nothing. Addresses go to the services as flags; those that may hold a password go as variables,
+since a command line can be read by every user of the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import httpx
+
+from evcharging.apps.up.addresses import Addresses, without_password
+from evcharging.apps.up.ports import HOST
+from evcharging.apps.up.probes import accepts_connections, answers_ready, charge_points_ready
+from evcharging.apps.up.spec import Restart, ServiceSpec, python_service
+
+__all__ = ["Layout", "addresses_of", "charge_point_ids", "driver_ids", "plan"]
+
+DRIVER_NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
+
+
+class StopStage(IntEnum):
+    """Who stops when: what causes work first, what carries it last."""
+
+    BROKERS = 0
+    CHARGERS = 1
+    CENTRAL = 2
+    MONITORS = 3
+    ENGINES = 4
+    DRIVERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything of one run is. ``kafka_port`` and ``mqtt_port`` are None where a broker was given."""
+
+    http_port: int
+    listen_port: int
+    health_port: int
+    can_port: int
+    kafka: str
+    kafka_port: int | None
+    mqtt: str
+    mqtt_port: int | None
+    database: str
+    charge_points: Sequence[str]
+    drivers: Sequence[str]
+    requests_file: Path
+    mqtt_interval_s: float
+
+    @property
+    def http(self) -> str:
+        """Central's URL."""
+        return f"http://{HOST}:{self.http_port}"
+
+    @property
+    def engine_health(self) -> str:
+        """The engine's URL."""
+        return f"http://{HOST}:{self.health_port}"
+
+    @property
+    def can(self) -> str:
+        """The hub, as ``--can`` takes it."""
+        return f"hub://{HOST}:{self.can_port}"
+
+
+def plan(layout: Layout, client: httpx.AsyncClient) -> list[ServiceSpec]:
+    """Every service of the run. ``client`` is what readiness is asked with."""
+    brokers = _brokers(layout)
+    there_first = ("migrate", *(broker.name for broker in brokers))
+    return [*brokers, _migration(layout), *_services(layout, client, there_first), *_drivers(layout)]
+
+
+def addresses_of(layout: Layout, *, pid: int) -> Addresses:
+    """What others may know of the run."""
+    return Addresses(
+        http=layout.http,
+        kafka=layout.kafka,
+        mqtt=without_password(layout.mqtt),
+        can=layout.can,
+        tcp=f"{HOST}:{layout.listen_port}",
+        engine_health=layout.engine_health,
+        database=without_password(layout.database),
+        pid=pid,
+    )
+
+
+def charge_point_ids(count: int) -> list[str]:
+    """``CP-001`` and on."""
+    return [f"CP-{number:03}" for number in range(1, count + 1)]
+
+
+def driver_ids(count: int) -> list[str]:
+    """``driver-alice``, ``driver-bob`` and so on; numbered where the names run out."""
+    return [f"driver-{DRIVER_NAMES[number] if number < len(DRIVER_NAMES) else number + 1:}" for number in range(count)]
+
+
+def _brokers(layout: Layout) -> list[ServiceSpec]:
+    brokers = []
+    if layout.kafka_port is not None:
+        brokers.append(
+            ServiceSpec(
+                "kafka",
+                python_service("evcharging.apps.broker.main", "--port", str(layout.kafka_port)),
+                ready=accepts_connections(HOST, layout.kafka_port),
+                restart=Restart.ESSENTIAL,
+                stop_stage=StopStage.BROKERS,
+            )
+        )
+    if layout.mqtt_port is not None:
+        brokers.append(
+            ServiceSpec(
+                "mqtt",
+                python_service("evcharging.apps.mqtt_broker.main", "--port", str(layout.mqtt_port)),
+                ready=accepts_connections(HOST, layout.mqtt_port),
+                stop_stage=StopStage.BROKERS,
+            )
+        )
+    return brokers
+
+
+def _migration(layout: Layout) -> ServiceSpec:
+    return ServiceSpec(
+        "migrate",
+        python_service("evcharging.apps.migrate.main"),
+        env={"CENTRAL_DATABASE_URL": layout.database},
+        restart=Restart.RUN_ONCE,
+        stop_stage=StopStage.CENTRAL,
+    )
+
+
+def _services(layout: Layout, client: httpx.AsyncClient, needs: Sequence[str]) -> list[ServiceSpec]:
+    kafka = ("--kafka-bootstrap", layout.kafka)
+    ids = ",".join(layout.charge_points)
+    return [
+        ServiceSpec(
+            "charger",
+            python_service("evcharging.apps.charger.main", "--cp-id", ids, "--hub-port", str(layout.can_port)),
+            needs=needs,
+            ready=accepts_connections(HOST, layout.can_port),
+            stop_stage=StopStage.CHARGERS,
+        ),
+        ServiceSpec(
+            "central",
+            python_service(
+                "evcharging.apps.ev_central.main",
+                *kafka,
+                *("--http-port", str(layout.http_port)),
+                *("--listen-port", str(layout.listen_port)),
+            ),
+            needs=needs,
+            env={"CENTRAL_DATABASE_URL": layout.database, "CENTRAL_MQTT": layout.mqtt},
+            ready=answers_ready(client, f"{layout.http}/ready"),
+            stop_stage=StopStage.CENTRAL,
+        ),
+        ServiceSpec(
+            "engine",
+            python_service(
+                "evcharging.apps.ev_cp_e.main",
+                *kafka,
+                *("--cp-id", "CP-001", "--count", str(len(layout.charge_points))),
+                *("--health-port", str(layout.health_port)),
+                *("--can", layout.can),
+            ),
+            needs=needs,
+            env={"CP_ENGINE_MQTT": layout.mqtt, "MOCK_PUBLISH_INTERVAL": f"{layout.mqtt_interval_s:g}"},
+            ready=answers_ready(client, f"{layout.engine_health}/ready"),
+            stop_stage=StopStage.ENGINES,
+        ),
+        ServiceSpec(
+            "monitor",
+            python_service(
+                "evcharging.apps.ev_cp_m.main",
+                *("--cp-id", ids),
+                *("--cp-e-host", HOST, "--cp-e-port", str(layout.health_port)),
+                *("--central-host", HOST, "--central-port", str(layout.http_port)),
+            ),
+            needs=needs,
+            ready=charge_points_ready(client, layout.http, layout.charge_points),
+            stop_stage=StopStage.MONITORS,
+        ),
+    ]
+
+
+def _drivers(layout: Layout) -> list[ServiceSpec]:
+    return [
+        ServiceSpec(
+            driver_id,
+            python_service(
+                "evcharging.apps.ev_driver.main",
+                *("--driver-id", driver_id),
+                *("--kafka-bootstrap", layout.kafka),
+                *("--requests-file", str(layout.requests_file)),
+                "--repeat",
+            ),
+            needs=("monitor",),
+            stop_stage=StopStage.DRIVERS,
+        )
+        for driver_id in layout.drivers
+    ]
