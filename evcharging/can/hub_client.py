@@ -120,11 +120,12 @@ class HubBus:
             await self._task
 
     def _usable(self) -> HubConnection:
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             if self._closed:
                 raise CanClosed(f"channel {self._channel} was closed")
             raise CanDisconnected(f"channel {self._channel}: no CAN hub at {self._host}:{self._port}: {self._obstacle}")
-        return self._connection
+        return connection
 
     async def _keep_connected(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -140,8 +141,7 @@ class HubBus:
                     self._ready.set()
                     self._obstacle = await connection.until_lost()
                 finally:
-                    self._connection = None
-                    self._ready.clear()
+                    self._lose()
                     await connection.end()
             except TimeoutError:
                 self._obstacle = f"no answer within {ANSWER_TIMEOUT_S:g} s"
@@ -156,7 +156,7 @@ class HubBus:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _connect(self) -> HubConnection:
-        connection = await connect(self._host, self._port, self._hear)
+        connection = await connect(self._host, self._port, self._hear, on_lost=self._lose)
         try:
             connection.ask(wire.Open(self._channel))
             await connection.expect(wire.Ok)
@@ -167,6 +167,10 @@ class HubBus:
             raise
         connection.enter_raw_mode()
         return connection
+
+    def _lose(self) -> None:
+        self._connection = None
+        self._ready.clear()
 
     def _hear(self, element: wire.Element) -> None:
         match element:

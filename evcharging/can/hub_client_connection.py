@@ -19,7 +19,12 @@ _E = TypeVar("_E", bound=wire.Element)
 
 
 async def connect(
-    host: str, port: int, hear: Callable[[wire.Element], None], *, max_element_bytes: int = wire.MAX_ELEMENT_BYTES
+    host: str,
+    port: int,
+    hear: Callable[[wire.Element], None],
+    *,
+    on_lost: Callable[[], None] = lambda: None,
+    max_element_bytes: int = wire.MAX_ELEMENT_BYTES,
 ) -> HubConnection:
     """Open the TCP connection and wait for the hub's greeting.
 
@@ -29,7 +34,9 @@ async def connect(
     """
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(ANSWER_TIMEOUT_S):
-        _, connection = await loop.create_connection(lambda: HubConnection(hear, max_element_bytes), host, port)
+        _, connection = await loop.create_connection(
+            lambda: HubConnection(hear, on_lost, max_element_bytes), host, port
+        )
     try:
         await connection.expect(wire.Hi)
     except BaseException:
@@ -43,12 +50,15 @@ class HubRefused(Exception):
 
 
 class HubConnection(asyncio.Protocol):
-    """One TCP connection: answers one at a time until raw mode, then every element to ``hear``."""
+    """Answers one at a time until raw mode, then every element to ``hear``; ``on_lost`` when it is over."""
 
-    def __init__(self, hear: Callable[[wire.Element], None], max_element_bytes: int) -> None:
+    def __init__(
+        self, hear: Callable[[wire.Element], None], on_lost: Callable[[], None], max_element_bytes: int
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._hear = hear
+        self._on_lost = on_lost
         self._reader = wire.ElementReader(max_element_bytes)
         self._transport: asyncio.Transport | None = None
         self._answers: asyncio.Queue[wire.Element | None] = asyncio.Queue()
@@ -137,6 +147,7 @@ class HubConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection ended."""
+        self._on_lost()
         self.room.set()
         self._answers.put_nowait(None)
         if not self._lost.done():
