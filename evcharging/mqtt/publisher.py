@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from types import TracebackType
@@ -86,7 +86,10 @@ class UnitPublisher:
         self._units: dict[str, _Link] = {}
         self._own = 0
         self._shared: _Link | None = None
+        self._links_made = 0
+        self._past = MqttHealth(connected=True)
         self._connected: set[str] = set()
+        self._told_connected: bool | None = None
         self._stopped = False
 
     async def __aenter__(self) -> Self:
@@ -167,8 +170,8 @@ class UnitPublisher:
         await asyncio.gather(*(link.client.wait_connected() for link in self._links()))
 
     def health(self) -> MqttHealth:
-        """The connections together: connected when all are."""
-        return total([link.client.health() for link in self._links()])
+        """The connections together, those of units that are off counted in: connected when all there now are."""
+        return total([self._past, *(link.client.health() for link in self._links())])
 
     async def stop(self) -> None:
         """Take every unit off, cleanly, within a few seconds. Idempotent."""
@@ -202,6 +205,10 @@ class UnitPublisher:
         return self._shared
 
     def _connect(self, name: str, status: str, filters: list[str]) -> _Link:
+        # A number in the client id keeps a unit that comes back from taking over the connection it is just leaving.
+        self._links_made += 1
+        name = f"{name}-{self._links_made}"
+
         def on_connection(connected: bool, reason: str | None) -> None:
             self._note_connection(name, connected=connected, reason=reason)
 
@@ -261,15 +268,18 @@ class UnitPublisher:
                 async with asyncio.timeout(STOP_LIMIT_S):
                     await link.client.flush()
         await link.client.stop()
+        self._past = total([self._past, replace(link.client.health(), connected=True, waiting=0)])
         if link.listening is not None:
             await link.listening
 
     def _note_connection(self, name: str, *, connected: bool, reason: str | None) -> None:
-        before = len(self._connected)
         (self._connected.add if connected else self._connected.discard)(name)
-        if connected and not before:
+        if self._stopped or bool(self._connected) is self._told_connected:
+            return
+        self._told_connected = bool(self._connected)
+        if connected:
             log.info("connected to the MQTT broker", broker=str(self._address))
-        elif not connected and not self._connected and not self._stopped:
+        else:
             log.warning("no MQTT broker; telemetry is dropped until it is back", broker=str(self._address), why=reason)
 
 
