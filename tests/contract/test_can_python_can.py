@@ -73,7 +73,8 @@ async def test_python_can_joins_a_channel_on_which_frames_never_pause(hub: tuple
 
     async def talk() -> None:
         while not joined.is_set():
-            charger.post(frame(0x300, b"\x01\x00\x64\x00"))
+            for _ in range(200):
+                charger.post(frame(0x300, b"\x01\x00\x64\x00"))
             await asyncio.sleep(0)
 
     async with asyncio.TaskGroup() as tasks:

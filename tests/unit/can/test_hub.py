@@ -81,7 +81,7 @@ def frame(can_id: int, data: bytes = b"") -> Message:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 - the condition is a counter of the hub's, which has no event
+        while not condition():
             await asyncio.sleep(0.001)
 
 

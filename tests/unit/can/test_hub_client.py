@@ -23,7 +23,7 @@ def frame(can_id: int, data: bytes = b"") -> Message:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+        while not condition():
             await asyncio.sleep(0.001)
 
 
