@@ -280,12 +280,7 @@ class ChargerModel:
     @property
     def _resting(self) -> bool:
         """Whether no step can change anything, so that idle time costs nothing."""
-        return (
-            self._offered_amps == 0.0
-            and not self._set_point.ramping
-            and not self._tripped
-            and self._temperature_c == self.ambient_c
-        )
+        return self._offered_amps == 0.0 and not self._set_point.ramping and self._temperature_c == self.ambient_c
 
     def _integrate_step(self) -> None:
         offered_amps = self._offered_amps

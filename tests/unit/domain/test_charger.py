@@ -302,6 +302,16 @@ def test_a_lost_set_point_ramps_to_0_amps_and_suspends():
     assert model.register_wh == stood_at
 
 
+def test_a_ramp_runs_out_also_while_nothing_charges():
+    model = charging()
+    model.set_point_lost()
+    model.unplug()
+    model.advance(5.0)
+    model.plug(DEMO_VEHICLE)
+    model.start()
+    assert (model.state, model.current_a) == (ChargerState.SUSPENDED, 0.0)
+
+
 @pytest.mark.parametrize("started_again", [False, True])
 def test_after_a_silence_the_session_goes_on_with_the_same_vehicle(started_again):
     model = charging()

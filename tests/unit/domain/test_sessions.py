@@ -119,10 +119,10 @@ def test_what_has_not_come_is_missing_and_the_register_knows_how_much(session, d
     assert account.unaccounted_wh == sum(part.energy_wh for part in lost if first < part.seq < last)
 
 
-@given(session=metered_sessions(), cut=st.integers(0, 25))
-def test_a_ledger_goes_on_from_its_stored_state_as_if_nothing_had_happened(session, cut):
+@given(session=metered_sessions(), cut=st.integers(0, 25), data=st.data())
+def test_a_ledger_goes_on_from_its_stored_state_as_if_nothing_had_happened(session, cut, data):
     straight, interrupted = ledger(), ledger()
-    for index, part in enumerate(session):
+    for index, part in enumerate(data.draw(st.permutations(session))):
         if index == cut:
             interrupted = SessionLedger(interrupted.state())
         straight.apply(part, PRICE)
@@ -130,6 +130,15 @@ def test_a_ledger_goes_on_from_its_stored_state_as_if_nothing_had_happened(sessi
     straight.close(EndReason.UNPLUGGED, START)
     interrupted.close(EndReason.UNPLUGGED, START)
     assert SessionLedger(interrupted.state()).state() == straight.state()
+
+
+def test_a_gap_outlasts_a_restart():
+    before = ledger()
+    before.apply(interval(3), PRICE)
+    after = SessionLedger(before.state())
+    assert after.missing == (range(1, 3),)
+    assert after.apply(interval(2), PRICE).counted
+    assert not after.apply(interval(3), PRICE).counted
 
 
 def test_each_interval_is_priced_with_the_tariff_at_its_start():
