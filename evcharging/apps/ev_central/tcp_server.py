@@ -96,6 +96,11 @@ class TcpControlPlane:
         host, port = self._sock.getsockname()[:2]
         return str(host), int(port)
 
+    @property
+    def connections(self) -> int:
+        """How many peers are connected."""
+        return len(self._connections)
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - start_server runs this as a task
