@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Collection
 from typing import Any
 
@@ -53,7 +52,7 @@ def charge_points_ready(client: httpx.AsyncClient, central_url: str, cp_ids: Col
             return response
         if response.status_code != httpx.codes.OK:
             return _told(response)
-        return _missing(_json(response), cp_ids)
+        return _missing(response.json(), cp_ids)
 
     return probe
 
@@ -66,34 +65,32 @@ async def _get(client: httpx.AsyncClient, url: str) -> httpx.Response | str:
 
 
 def _missing(listed: Any, cp_ids: Collection[str]) -> str | None:
-    known = {item.get("cp_id"): item for item in _items(listed)}
+    known = {item["cp_id"]: item for item in listed} if isinstance(listed, list) else {}
     for cp_id in cp_ids:
         charge_point = known.get(cp_id)
         if charge_point is None:
             return f"{cp_id} is not registered"
-        if charge_point.get("state") not in ABLE_TO_CHARGE:
-            return f"{cp_id} is {charge_point.get('state')}"
-        if charge_point.get("healthy") is not True:
+        if charge_point["state"] not in ABLE_TO_CHARGE:
+            return f"{cp_id} is {charge_point['state']}"
+        if charge_point["healthy"] is not True:
             return f"{cp_id} is not known to be healthy"
     return None
 
 
-def _items(listed: Any) -> list[dict[str, Any]]:
-    if isinstance(listed, dict):
-        listed = listed.get("items", [])
-    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
-
-
 def _told(response: httpx.Response) -> str:
+    """What a readiness answer says is amiss; its status where it says nothing that can be read."""
     body = _json(response)
     checks = body.get("checks") if isinstance(body, dict) else None
-    if isinstance(checks, dict):
-        return ", ".join(f"{name}: {outcome}" for name, outcome in checks.items() if outcome not in (True, "ok"))
-    return f"{response.url} answered {response.status_code}"
+    failed = [
+        f"{name}: {check.get('detail') or 'not ready'}"
+        for name, check in (checks.items() if isinstance(checks, dict) else ())
+        if isinstance(check, dict) and check.get("ok") is not True
+    ]
+    return "; ".join(failed) or f"{response.url} answered {response.status_code}"
 
 
 def _json(response: httpx.Response) -> Any:
     try:
         return response.json()
-    except json.JSONDecodeError:
+    except ValueError:
         return None

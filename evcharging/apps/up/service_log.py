@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections import deque
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
@@ -35,9 +36,10 @@ class ServiceLog:
         self.last_error: str | None = None
         self._show = show
         self._level = logging.INFO
-        self._file = RotatingFileHandler(
+        self._file = _BoundedFile(
             self.path, maxBytes=LOG_FILE_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
         )
+        self._file_failed = False
 
     def take_line(self, line: str, is_error: bool) -> None:
         """Keep and show one line of the service's output."""
@@ -62,6 +64,19 @@ class ServiceLog:
 
     def _write(self, line: str, level: int) -> None:
         self._file.handle(logging.LogRecord(self.name, level, "", 0, line, None, None))
+        if self._file.failure is not None and not self._file_failed:
+            self._file_failed = True
+            self._show(self.name, f"{self.path} cannot be written to: {self._file.failure}", logging.WARNING)
+
+
+class _BoundedFile(RotatingFileHandler):
+    """Remembers why a line could not be written, in place of a traceback for each."""
+
+    failure: BaseException | None = None
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Called by the library where a line cannot be written."""
+        self.failure = sys.exception()
 
 
 def _level_of(line: str) -> int | None:

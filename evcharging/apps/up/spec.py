@@ -15,7 +15,7 @@ __all__ = ["Probe", "Restart", "ServiceSpec", "check_specs", "python_service", "
 Probe = Callable[[], Awaitable[str | None]]
 """Asks once whether a service is ready: None when it is, otherwise what it still lacks."""
 
-STOP_WITHIN_S = 8.0
+STOP_WITHIN_S = 15.0
 LAUNCHER = "evcharging.apps.up.launch"
 
 

@@ -25,6 +25,7 @@ __all__ = ["Service", "Supervisor"]
 
 PROBE_INTERVAL_S = 0.1
 KILL_WITHIN_S = 5.0
+STOP_AFTER_FAILURE_WITHIN_S = 3.0
 
 
 class Service:
@@ -184,12 +185,15 @@ class Supervisor:
         child = service.child
         if child is None or not child.alive:
             return
+        within_s = service.spec.stop_within_s
+        if self._failed.done():  # what it would wait for to finish its work is gone
+            within_s = min(within_s, STOP_AFTER_FAILURE_WITHIN_S)
         child.terminate()
         try:
-            code = await asyncio.wait_for(child.wait(), service.spec.stop_within_s)
+            code = await asyncio.wait_for(child.wait(), within_s)
             service.log.note(f"-- stopped ({describe_exit(code)})")
         except TimeoutError:
-            self._tell(f"{service.spec.name} did not end within {service.spec.stop_within_s:g} s; it is killed")
+            self._tell(f"{service.spec.name} did not end within {within_s:g} s; it is killed")
             child.kill()
 
     async def _kill_the_rest(self) -> None:

@@ -68,7 +68,7 @@ def stage(tmp_path: Path) -> Stage:
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 - other processes cannot set our events
+        while not condition():
             await asyncio.sleep(0.02)
 
 

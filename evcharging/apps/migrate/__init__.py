@@ -1,0 +1,1 @@
+"""Bringing the databases to their newest schemas, once, before the services start."""
