@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from evcharging.apps.ev_central.effects import Effects
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.prices import Prices
+from evcharging.apps.ev_central.session_cache import cache_for
 from evcharging.apps.ev_central.sweep import Sweep
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.bus.consumer import Consumer
@@ -103,6 +104,7 @@ class CentralRig:
         self.database = database
         self.prices = prices
         self.bus = MemoryBus(log, wall_clock=clock.timestamp)
+        cache = cache_for(database)
         self.relay = OutboxRelay(self.bus, database, tables.outbox, owner=name, now=clock)
         self.operations = Operations(
             database=database,
@@ -113,6 +115,7 @@ class CentralRig:
             site_id="site-1",
             start_timeout_s=15,
             now=clock,
+            cache=cache,
         )
         self.effects = Effects(
             database=database,
@@ -122,6 +125,7 @@ class CentralRig:
             instance_id=name,
             start_timeout_s=15,
             now=clock,
+            cache=cache,
         )
         self.consumer = Consumer(
             self.bus,
@@ -139,6 +143,7 @@ class CentralRig:
             settle_s=10,
             retention=timedelta(days=7),
             now=clock,
+            cache=cache,
         )
         self.heard = Heard(self.bus, "driver.updates", "central.commands", "cp.status", "cp.alerts", "site.signals")
 

@@ -63,11 +63,7 @@ def close_session(work: Work, row: SessionRow, reason: str, *, traceparent: str 
     row.phase = Phase.CLOSED
     row.ended_at = row.ended_at or work.now
     row.closed_at = work.now
-    work.changed(row)
-    request = work.requests.get(row.request_id)
-    if request is not None and request.ended_at is None:
-        request.status, request.reason, request.ended_at = row.status, reason, work.now
-        work.changed(request)
+    work.closed(row)
     work.send(
         DRIVER_UPDATES,
         progress(row, now=work.now, status=UpdateStatus(row.status), reason=reason, kw=0.0),

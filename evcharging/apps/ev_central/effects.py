@@ -17,6 +17,7 @@ from evcharging.apps.ev_central.accounts import apply_interval, progress
 from evcharging.apps.ev_central.prices import Prices
 from evcharging.apps.ev_central.replies import handle_reply
 from evcharging.apps.ev_central.requests import denial, handle_request
+from evcharging.apps.ev_central.session_cache import SessionCache
 from evcharging.apps.ev_central.statuses import close_if_settled, handle_status
 from evcharging.apps.ev_central.work import Work
 from evcharging.apps.runtime.relay import OutboxRelay
@@ -39,6 +40,9 @@ __all__ = ["Effects"]
 log = structlog.get_logger()
 
 INTERVALS = Counter("evcharging_central_intervals_total", "Metered intervals by what became of them", ["result"])
+COUNTED, DUPLICATE, INVALID, OF_NO_SESSION = (
+    INTERVALS.labels(result) for result in ("counted", "duplicate", "invalid", "unknown_session")
+)
 REQUESTS = Counter("evcharging_central_requests_total", "Driver requests handled")
 DENIED_WITHOUT_DATABASE = Counter(
     "evcharging_central_denied_database_total", "Requests denied because the database was away"
@@ -58,6 +62,7 @@ class Effects:
         instance_id: str,
         start_timeout_s: float,
         now: Callable[[], datetime],
+        cache: SessionCache | None = None,
     ) -> None:
         self._database = database
         self._bus = bus
@@ -66,6 +71,7 @@ class Effects:
         self._instance_id = instance_id
         self._start_timeout_s = start_timeout_s
         self._now = now
+        self._cache = cache
 
     async def handle(self, batch: Sequence[Received[Any]]) -> None:
         """Carry out one batch.
@@ -76,15 +82,23 @@ class Effects:
         updates: list[Event[Any]] = []
         try:
             async with self._database.begin() as transaction:
-                work = Work(transaction, now=self._now(), instance_id=self._instance_id)
+                work = Work(transaction, now=self._now(), instance_id=self._instance_id, cache=self._cache)
                 updates = await self._carry_out(work, batch)
                 waiting = await work.save()
         except DatabaseUnavailable as error:
+            self._forget()
             denied = [] if error.in_doubt else await self._deny_for_want_of_database(batch)
             raise Retry(f"the database is away: {error}", settled=denied) from error
+        except BaseException:
+            self._forget()
+            raise
         for event in updates:
             await self._bus.publish(event)
         self._relay.hand_over(waiting)
+
+    def _forget(self) -> None:
+        if self._cache is not None:
+            self._cache.clear()
 
     async def _carry_out(self, work: Work, batch: Sequence[Received[Any]]) -> list[Event[Any]]:
         telemetry: list[Received[Telemetry]] = [r for r in batch if isinstance(r.message, Telemetry)]
@@ -126,20 +140,21 @@ class Effects:
         for received in telemetry:
             session = work.sessions.get(received.message.session_id)
             if session is None:
-                INTERVALS.labels("unknown_session").inc()
+                OF_NO_SESSION.inc()
                 continue
             try:
                 counted = apply_interval(session, received.message, self._prices.history, now=work.now)
             except (InvalidInterval, NoPrice) as error:
-                INTERVALS.labels("invalid").inc()
+                INVALID.inc()
                 log.error(  # noqa: TRY400 - the trace says nothing that the reason does not
                     "an interval cannot be billed", session_id=session.session_id, reason=str(error)
                 )
                 continue
-            INTERVALS.labels("counted" if counted else "duplicate").inc()
             if not counted:
+                DUPLICATE.inc()
                 continue
-            work.changed(session)
+            COUNTED.inc()
+            work.metered(session)
             moment = received.message.interval_end
             session.last_contact_at = max(session.last_contact_at or moment, moment)
             newest[session.session_id] = (session, received)
@@ -153,7 +168,7 @@ class Effects:
         return Event(
             DRIVER_UPDATES,
             progress(session, now=now, kw=received.message.kw),
-            derived_id(received.id, "driver-update:telemetry"),
+            f"{received.id}:driver-update",
             f"central/{self._instance_id}",
             child_of(received.traceparent),
         )

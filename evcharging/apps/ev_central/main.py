@@ -19,6 +19,7 @@ from evcharging.apps.ev_central.mqtt_units import MqttUnits
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.prices import Prices, price_of
 from evcharging.apps.ev_central.readiness import Readiness
+from evcharging.apps.ev_central.session_cache import cache_for
 from evcharging.apps.ev_central.settings import CentralSettings
 from evcharging.apps.ev_central.sweep import Sweep
 from evcharging.apps.ev_central.tcp_server import TcpControlPlane
@@ -104,6 +105,7 @@ class _Central:
         self._database = database
         self._bus = bus
         self._instance_id = instance_id
+        cache = cache_for(database)
         self._relay = OutboxRelay(bus, database, tables.outbox, owner=instance_id, now=now)
         self._view = NetworkView(currency=prices.currency, site_id=settings.site_id)
         self._prices = prices
@@ -116,6 +118,7 @@ class _Central:
             site_id=settings.site_id,
             start_timeout_s=settings.start_timeout_s,
             now=now,
+            cache=cache,
         )
         self._effects = Effects(
             database=database,
@@ -125,6 +128,7 @@ class _Central:
             instance_id=instance_id,
             start_timeout_s=settings.start_timeout_s,
             now=now,
+            cache=cache,
         )
         self._reader = ViewReader(bus, self._view, now=now)
         self._consumer = Consumer(
@@ -149,6 +153,7 @@ class _Central:
             settle_s=settings.settle_s,
             retention=timedelta(days=settings.retention_days),
             now=now,
+            cache=cache,
         )
 
     async def run(self, stop: asyncio.Event, http_socket: socket.socket, tcp_socket: socket.socket) -> None:

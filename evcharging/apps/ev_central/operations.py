@@ -14,6 +14,7 @@ from evcharging.apps.ev_central.admission import refusal
 from evcharging.apps.ev_central.errors import StateForbids, UnknownChargePoint, UnknownSession
 from evcharging.apps.ev_central.prices import Prices, price_of
 from evcharging.apps.ev_central.requests import accept
+from evcharging.apps.ev_central.session_cache import SessionCache
 from evcharging.apps.ev_central.statuses import fault, heal
 from evcharging.apps.ev_central.work import Work
 from evcharging.apps.runtime.relay import OutboxRelay
@@ -61,6 +62,7 @@ class Operations:
         site_id: str,
         start_timeout_s: float,
         now: Callable[[], datetime],
+        cache: SessionCache | None = None,
     ) -> None:
         self._database = database
         self._bus = bus
@@ -70,6 +72,7 @@ class Operations:
         self._site_id = site_id
         self._start_timeout_s = start_timeout_s
         self._now = now
+        self._cache = cache
 
     async def register(self, body: Registration) -> bool:
         """Make a charge point known, or change what is known of it. Returns whether it is new."""
@@ -284,7 +287,7 @@ class Operations:
     @contextlib.asynccontextmanager
     async def _work(self) -> AsyncIterator[Work]:
         async with self._database.begin() as transaction:
-            work = Work(transaction, now=self._now(), instance_id=self._instance_id)
+            work = Work(transaction, now=self._now(), instance_id=self._instance_id, cache=self._cache)
             yield work
             waiting = await work.save()
         self._relay.hand_over(waiting)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from evcharging.apps.ev_central.accounts import close_session
+from evcharging.apps.ev_central.session_cache import SessionCache
 from evcharging.apps.ev_central.work import Work
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.domain.states import ChargePointState
@@ -53,6 +54,7 @@ class Sweep:
         settle_s: float,
         retention: timedelta,
         now: Callable[[], datetime],
+        cache: SessionCache | None = None,
     ) -> None:
         self._database = database
         self._relay = relay
@@ -62,6 +64,7 @@ class Sweep:
         self._settle = timedelta(seconds=settle_s)
         self._retention = retention
         self._now = now
+        self._cache = cache
         self._hearing_since: datetime | None = None
 
     async def run(self) -> None:
@@ -89,9 +92,9 @@ class Sweep:
             overdue = [s for s in await network.open_sessions(transaction) if self._is_overdue(s, now)]
             if not overdue:
                 return 0
-            work = Work(transaction, now=now, instance_id=self._instance_id)
+            work = Work(transaction, now=now, instance_id=self._instance_id, cache=self._cache)
             work.sessions.update({session.session_id: session for session in overdue})
-            await work.load(cp_ids=[s.cp_id for s in overdue], request_ids=[s.request_id for s in overdue])
+            await work.load(cp_ids=[s.cp_id for s in overdue])
             for session in overdue:
                 self._end(work, session)
             waiting = await work.save()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from evcharging.apps.ev_central.session_cache import SessionCache
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.base import Message
 from evcharging.messages.commands import Command, CommandAction
@@ -30,8 +31,11 @@ M = TypeVar("M", bound=Message)
 class Work:
     """What one transaction does. Made when it begins, thrown away when it ends."""
 
-    def __init__(self, transaction: AsyncConnection, *, now: datetime, instance_id: str) -> None:
+    def __init__(
+        self, transaction: AsyncConnection, *, now: datetime, instance_id: str, cache: SessionCache | None = None
+    ) -> None:
         self.transaction = transaction
+        self._cache = cache
         self.now = now
         self._instance_id = instance_id
         self.charge_points: dict[str, ChargePointRow] = {}
@@ -40,6 +44,8 @@ class Work:
         self.commands: dict[str, CommandRow] = {}
         self.connectors: list[tuple[str, int, ChargePointState, datetime]] = []
         self._changed: dict[int, ChargePointRow | SessionRow | RequestRow | CommandRow] = {}
+        self._metered: dict[str, SessionRow] = {}
+        self._closed: list[SessionRow] = []
         self._events: list[Event[Any]] = []
 
     async def load(
@@ -56,11 +62,14 @@ class Work:
             self.charge_points.update(await network.charge_points(self.transaction, wanted))
             for session in await network.active_sessions_at(self.transaction, wanted):
                 self.sessions.setdefault(session.session_id, session)
-        missing = [session_id for session_id in session_ids if session_id not in self.sessions]
+        missing = {session_id for session_id in session_ids if session_id not in self.sessions}
+        if missing and self._cache is not None:
+            cached = self._cache.find(missing)
+            self.sessions.update(cached)
+            missing -= cached.keys()
         if missing:
             self.sessions.update(await network.sessions(self.transaction, missing))
-        asked = [*request_ids, *(session.request_id for session in self.sessions.values())]
-        unknown = [request_id for request_id in asked if request_id not in self.requests]
+        unknown = [request_id for request_id in request_ids if request_id not in self.requests]
         if unknown:
             self.requests.update(await network.requests(self.transaction, unknown))
         orders = [command_id for command_id in command_ids if command_id not in self.commands]
@@ -91,6 +100,15 @@ class Work:
     def changed(self, row: ChargePointRow | SessionRow | RequestRow | CommandRow) -> None:
         """Have `save` write the row."""
         self._changed[id(row)] = row
+
+    def metered(self, row: SessionRow) -> None:
+        """Have `save` write what an interval changes of a session, which costs less than the whole row."""
+        self._metered[row.session_id] = row
+
+    def closed(self, row: SessionRow) -> None:
+        """Have `save` write the session, and its outcome on the request that it came from."""
+        self.changed(row)
+        self._closed.append(row)
 
     def send(self, topic: Topic[M], message: M, *, cause: str, kind: str, traceparent: str | None = None) -> None:
         """Have ``message`` published once this has committed; its id follows from ``cause`` and ``kind``."""
@@ -144,6 +162,11 @@ class Work:
         # Sessions that end are written first: the one that follows on the same connector is then the only active one.
         sessions = sorted((r for r in rows if isinstance(r, SessionRow)), key=lambda row: row.status == "ACTIVE")
         await network.save_sessions(self.transaction, sessions)
+        metered = [row for row in self._metered.values() if id(row) not in self._changed]
+        await network.save_metering(self.transaction, metered)
+        await network.end_requests(self.transaction, self._closed, self.now)
+        if self._cache is not None:
+            self._cache.keep([*sessions, *metered])
         await network.save_commands(self.transaction, [r for r in rows if isinstance(r, CommandRow)])
         return await outbox.enqueue(
             self.transaction, tables.outbox, self._events, owner=self._instance_id, now=self.now

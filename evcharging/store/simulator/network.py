@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import RowMapping, Table, bindparam, select, update
@@ -27,6 +28,7 @@ __all__ = [
     "add_tariff",
     "charge_points",
     "commands",
+    "end_requests",
     "every_charge_point",
     "free_charge_points",
     "open_sessions",
@@ -34,12 +36,26 @@ __all__ = [
     "save_charge_points",
     "save_commands",
     "save_connectors",
+    "save_metering",
     "save_requests",
     "save_sessions",
     "sessions",
     "tariff_history",
 ]
 
+METERED = (
+    "energy_wh",
+    "solar_wh",
+    "grid_wh",
+    "cost",
+    "last_seq",
+    "missing_seqs",
+    "register_start_wh",
+    "register_end_wh",
+    "last_contact_at",
+    "amended_at",
+)
+SQLITE_METERING = f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in METERED)} WHERE session_id = ?"  # noqa: S608
 R = TypeVar("R", ChargePointRow, RequestRow, SessionRow, CommandRow)
 IDS_A_STATEMENT = 500
 
@@ -137,6 +153,35 @@ async def save_sessions(transaction: AsyncConnection, rows: Sequence[SessionRow]
     await _upsert(transaction, tables.sessions, rows)
 
 
+async def save_metering(transaction: AsyncConnection, rows: Sequence[SessionRow]) -> None:
+    """Write what intervals change of sessions, and nothing else."""
+    if not rows:
+        return
+    if transaction.dialect.name == "sqlite":  # past SQLAlchemy's conversions, which cost more than the update
+        await transaction.exec_driver_sql(SQLITE_METERING, [_sqlite_metering(row) for row in rows])
+        return
+    table = tables.sessions
+    statement = (
+        update(table).where(table.c.session_id == bindparam("of")).values({name: bindparam(name) for name in METERED})
+    )
+    await transaction.execute(
+        statement, [{"of": row.session_id, **{name: getattr(row, name) for name in METERED}} for row in rows]
+    )
+
+
+async def end_requests(transaction: AsyncConnection, ended: Sequence[SessionRow], now: datetime) -> None:
+    """Note the outcome of ended sessions on the requests they came from; a request that has ended stays as it is."""
+    table = tables.requests
+    if ended:
+        await transaction.execute(
+            update(table)
+            .where(table.c.request_id == bindparam("of"))
+            .where(table.c.ended_at.is_(None))
+            .values(status=bindparam("outcome"), reason=bindparam("why"), ended_at=bindparam("at")),
+            [{"of": row.request_id, "outcome": row.status, "why": row.reason, "at": now} for row in ended],
+        )
+
+
 async def commands(transaction: AsyncConnection, command_ids: Iterable[str]) -> dict[str, CommandRow]:
     """The commands of those ids that are known."""
     rows = await _by_key(transaction, tables.commands, tables.commands.c.command_id, command_ids)
@@ -197,6 +242,27 @@ async def _upsert_dicts(transaction: AsyncConnection, table: Table, rows: Sequen
         set_={column.name: insert.excluded[column.name] for column in table.columns if column.name not in key},
     )
     await transaction.execute(statement, list(rows))
+
+
+def _sqlite_metering(row: SessionRow) -> tuple[object, ...]:
+    """As the column types of `evcharging.store.types` would write them."""
+    return (
+        format(row.energy_wh, "f"),
+        format(row.solar_wh, "f"),
+        format(row.grid_wh, "f"),
+        format(row.cost, "f"),
+        row.last_seq,
+        json.dumps(row.missing_seqs) if row.missing_seqs else "[]",
+        None if row.register_start_wh is None else format(row.register_start_wh, "f"),
+        None if row.register_end_wh is None else format(row.register_end_wh, "f"),
+        _sqlite_moment(row.last_contact_at),
+        _sqlite_moment(row.amended_at),
+        row.session_id,
+    )
+
+
+def _sqlite_moment(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
 def _charge_point(row: RowMapping) -> ChargePointRow:
