@@ -1,0 +1,56 @@
+"""``limit`` and ``cursor`` on lists: the body is a plain array, what follows is named in ``Link`` (RFC 8288)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Query, Request
+
+from evcharging.apps.ev_central.api.problems import Refused
+
+__all__ = ["LINK_HEADER", "Cursor", "next_link", "open_cursor", "sealed_cursor"]
+
+Cursor = Annotated[
+    str | None,
+    Query(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$", description="from the `Link` header of the page before"),
+]
+
+LINK_HEADER = {
+    "Link": {
+        "description": '`<…>; rel="next"` where more follows; its query carries the `cursor`',
+        "schema": {"type": "string", "example": '</cp?limit=100&cursor=Q1AtMTAw>; rel="next"'},
+    }
+}
+
+
+def next_link(request: Request, cursor: str | None) -> dict[str, str]:
+    """The header that leads to the next page; none at the end."""
+    if cursor is None:
+        return {}
+    query = {**request.query_params, "cursor": cursor}
+    return {"Link": f'<{request.url.path}?{urlencode(query)}>; rel="next"'}
+
+
+def sealed_cursor(position: str) -> str:
+    """A position as a cursor: callers are not meant to read it."""
+    return base64.urlsafe_b64encode(position.encode()).decode()
+
+
+def open_cursor(cursor: str | None) -> str | None:
+    """The position again.
+
+    Raises:
+        Refused: 422, the cursor is none that `sealed_cursor` made.
+    """
+    if cursor is None:
+        return None
+    try:
+        return base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
+    except (ValueError, binascii.Error):
+        detail = "expected the cursor of the page before"
+        raise Refused(
+            "invalid_request", f"query/cursor: {detail}", errors=[{"pointer": "query/cursor", "detail": detail}]
+        ) from None

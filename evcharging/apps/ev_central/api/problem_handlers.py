@@ -1,0 +1,104 @@
+"""Which problem each error becomes."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from evcharging.apps.ev_central.api.problems import IN_DOUBT, Refused, problem_response
+from evcharging.apps.ev_central.errors import InvalidPricing, StateForbids, UnknownChargePoint, UnknownSession
+from evcharging.bus.protocol import BusError
+from evcharging.store.database import DatabaseUnavailable
+from evcharging.store.simulator.session_records import InvalidCursor
+
+__all__ = ["install"]
+
+log = structlog.get_logger()
+
+RETRY_AFTER = {"Retry-After": "2"}
+MOST_FIELD_PROBLEMS = 20
+BY_STATUS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
+
+
+def install(app: FastAPI) -> None:
+    """Have ``app`` answer every error with a problem."""
+
+    def on(error_type: type[Exception], handler: object) -> None:
+        app.add_exception_handler(error_type, handler)  # type: ignore[arg-type]  # each takes its own error type
+
+    on(Refused, _refused)
+    on(UnknownChargePoint, _unknown_charge_point)
+    on(UnknownSession, _unknown_session)
+    on(StateForbids, _state_forbids)
+    on(InvalidPricing, _invalid_pricing)
+    on(InvalidCursor, _invalid_cursor)
+    on(DatabaseUnavailable, _database_unavailable)
+    on(BusError, _bus_unavailable)
+    on(RequestValidationError, _invalid)
+    on(HTTPException, _http)
+
+
+async def _refused(_request: Request, error: Refused) -> Response:
+    return error.response()
+
+
+async def _unknown_charge_point(_request: Request, error: UnknownChargePoint) -> Response:
+    return problem_response("unknown_charge_point", str(error), cp_id=error.cp_id)
+
+
+async def _unknown_session(_request: Request, error: UnknownSession) -> Response:
+    return problem_response("unknown_session", str(error), session_id=error.session_id)
+
+
+async def _state_forbids(_request: Request, error: StateForbids) -> Response:
+    state = error.state.value
+    return problem_response("state_forbids", str(error), cp_id=error.cp_id, state=state, wanted=error.wanted)
+
+
+async def _invalid_pricing(_request: Request, error: InvalidPricing) -> Response:
+    return problem_response("invalid_pricing", str(error))
+
+
+async def _invalid_cursor(_request: Request, error: InvalidCursor) -> Response:
+    problems = [{"pointer": "query/cursor", "detail": str(error)}]
+    return problem_response("invalid_request", str(error), errors=problems)
+
+
+async def _database_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
+    log.warning("a request met no database", error=str(error), in_doubt=error.in_doubt)
+    setattr(request.state, IN_DOUBT, error.in_doubt)
+    doubt = "; it went away while storing, so look whether it had its effect" if error.in_doubt else ""
+    detail = f"the database cannot be reached{doubt}"
+    return problem_response("database_unavailable", detail, headers=RETRY_AFTER, in_doubt=error.in_doubt)
+
+
+async def _bus_unavailable(_request: Request, error: BusError) -> Response:
+    log.warning("a request met no bus", error=str(error))
+    return problem_response("bus_unavailable", str(error), headers=RETRY_AFTER)
+
+
+async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+    problems = [
+        {"pointer": _pointer(problem["loc"]), "detail": str(problem["msg"])}
+        for problem in error.errors()[:MOST_FIELD_PROBLEMS]
+    ]
+    told = "; ".join(f"{problem['pointer']}: {problem['detail']}" for problem in problems[:3])
+    return problem_response("invalid_request", told, errors=problems)
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    code = BY_STATUS.get(error.status_code, "bad_request" if error.status_code < 500 else "internal_error")
+    detail = f"{request.method} {request.url.path[:200]}: {error.detail}"
+    return problem_response(code, detail, headers=error.headers, status=error.status_code)
+
+
+def _pointer(loc: tuple[int | str, ...]) -> str:
+    where, *parts = loc or ("body",)
+    path = "/".join(str(part)[:60] for part in parts)
+    if where == "body":
+        return "#/" + path if path and not isinstance(parts[0], int) else "#"
+    return f"{where}/{path}"

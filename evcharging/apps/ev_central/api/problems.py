@@ -1,0 +1,131 @@
+"""Errors as RFC 9457 problem details, one kind for each thing a caller can do about it.
+
+A problem's ``type`` is the place in ``/docs`` that explains it; its last part is repeated as ``code`` for programs.
+What a caller sent is never repeated whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+__all__ = ["IN_DOUBT", "KINDS", "FieldProblem", "Kind", "Problem", "Refused", "problem_response"]
+
+MEDIA_TYPE = "application/problem+json"
+IN_DOUBT = "in_doubt"
+"""Set in a request's state where the database went away while storing, so that nobody knows whether it had effect."""
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one part of a request."""
+
+    pointer: str = Field(description="where: `#/kwh` in the body, `query/limit`, `path/cp_id`", examples=["#/kwh"])
+    detail: str = Field(examples=["Input should be greater than 0"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="where the problem is explained", examples=["/docs#state_forbids"])
+    title: str = Field(examples=["The state does not allow it"])
+    status: int = Field(examples=[409])
+    detail: str = Field(examples=["CP-001 is STOPPED: cannot start a session (stopped)"])
+    code: str = Field(description="the kind of problem, for programs", examples=["state_forbids"])
+    errors: list[FieldProblem] | None = Field(default=None, description="with `invalid_request`: one a field")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: what it is called, and what to do about it."""
+
+    code: str
+    status: int
+    title: str
+    remedy: str
+
+
+def _kinds(*kinds: Kind) -> Mapping[str, Kind]:
+    return {kind.code: kind for kind in kinds}
+
+
+KINDS = _kinds(
+    Kind("bad_request", 400, "The request cannot be read", "Send well-formed HTTP and JSON."),
+    Kind("unauthorized", 401, "A token is needed", "Send `Authorization: Bearer <CENTRAL_API_TOKEN>` with writes."),
+    Kind("cross_origin", 403, "The request comes from another site", "Writes and /ws are for this page and programs."),
+    Kind("not_found", 404, "There is nothing here", "See /docs for the paths there are."),
+    Kind("unknown_charge_point", 404, "No such charge point", "GET /cp lists those there are; POST /cp/register adds."),
+    Kind("unknown_session", 404, "No such session", "GET /api/v1/sessions lists those there are."),
+    Kind("method_not_allowed", 405, "The path does not take this method", "See the Allow header, or /docs."),
+    Kind("slow_request", 408, "The body did not come in time", "Send it within 30 s."),
+    Kind("state_forbids", 409, "The state does not allow it", "Wait, or change the charge point's state first."),
+    Kind("in_progress", 409, "The same request is being carried out", "Wait a moment, then repeat it with its key."),
+    Kind(
+        "outcome_unknown",
+        409,
+        "The same request was cut short",
+        "Look whether it had its effect; then use a new Idempotency-Key if it had not.",
+    ),
+    Kind("too_large", 413, "The body is too large", "Send at most 64 KiB."),
+    Kind("unsupported_media_type", 415, "The body is of the wrong type", "Send Content-Type: application/json."),
+    Kind("invalid_request", 422, "The request is not valid", "`errors` names each part and what is expected."),
+    Kind("invalid_pricing", 422, "The price cannot be charged", "Send a price of 0 or more and an ISO 4217 currency."),
+    Kind("key_reused", 422, "The Idempotency-Key belongs to another request", "Make a new key for each new request."),
+    Kind(
+        "internal_error",
+        500,
+        "Central made a mistake",
+        "It is in Central's log; look whether the request had its effect.",
+    ),
+    Kind("database_unavailable", 503, "The database cannot be reached", "Nothing was lost; try again shortly."),
+    Kind("bus_unavailable", 503, "The message bus cannot be reached", "Try again shortly; see GET /ready."),
+)
+
+
+class Refused(Exception):
+    """Raised by the HTTP layer itself to answer with a problem.
+
+    Args:
+        code: a key of `KINDS`.
+        detail: what was got and what was expected.
+        headers: more headers for the answer.
+        extensions: more members for the problem.
+    """
+
+    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extensions: Any) -> None:
+        super().__init__(detail)
+        self.kind = KINDS[code]
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.extensions = extensions
+
+    def response(self) -> Response:
+        """The answer."""
+        return problem_response(self.kind.code, self.detail, headers=self.headers, **self.extensions)
+
+
+def problem_response(
+    code: str, detail: str, *, headers: Mapping[str, str] | None = None, status: int | None = None, **extensions: Any
+) -> Response:
+    """One problem of the kind ``code``. Written in ASCII, so that no odd character of the request can break it."""
+    kind = KINDS[code]
+    body = {
+        "type": f"/docs#{code}",
+        "title": kind.title,
+        "status": status or kind.status,
+        "detail": detail,
+        "code": code,
+        **extensions,
+    }
+    return Response(
+        json.dumps(body, separators=(",", ":")),
+        status_code=status or kind.status,
+        headers=dict(headers or {}),
+        media_type=MEDIA_TYPE,
+    )

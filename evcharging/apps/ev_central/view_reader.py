@@ -1,0 +1,97 @@
+"""Keeps a `NetworkView` up to date from the bus.
+
+It reads without a group, each copy of Central all partitions, and commits nothing: compacted topics from the beginning,
+alerts of the last day, the rest from now. It has no effect on anything but the view; what cannot be decoded is passed
+over here, and set aside by the group that owns the topic.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import prometheus_client
+
+from evcharging.apps.ev_central.view import NetworkView
+from evcharging.bus.consumer import Consumer, Tombstone
+from evcharging.bus.protocol import Bus, Position, Since, SubscriptionHealth
+from evcharging.messages.envelope import Received
+from evcharging.messages.topics import (
+    ALERTS,
+    DRIVER_UPDATES,
+    HEALTH,
+    REPLIES,
+    SITE_SIGNALS,
+    STATUS,
+    TELEMETRY,
+)
+
+__all__ = ["ALERTS_REACH_BACK", "ViewReader"]
+
+ALERTS_REACH_BACK = timedelta(days=1)
+"""Alerts of this long ago are shown again after a restart; one that still stands must not vanish with the process."""
+
+SEEN = prometheus_client.Counter(
+    "evcharging_central_view_messages_total", "Messages read into the view", ["topic", "result"]
+)
+
+
+class ViewReader:
+    """Reads the topics the view is made of. Enter it, then await `run` in a task of your own."""
+
+    def __init__(self, bus: Bus, view: NetworkView, *, now: Callable[[], datetime]) -> None:
+        self._view = view
+        self._now = now
+        self._consumer = Consumer(
+            bus,
+            {
+                STATUS: Position.BEGINNING,
+                SITE_SIGNALS: Position.BEGINNING,
+                ALERTS: Since(now() - ALERTS_REACH_BACK),
+                TELEMETRY: Position.END,
+                HEALTH: Position.END,
+                REPLIES: Position.END,
+                DRIVER_UPDATES: Position.END,
+            },
+            handler=self._take,
+            on_tombstone=self._take_out,
+            name="central view",
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._consumer.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._consumer.__aexit__(kind, error, trace)
+
+    async def run(self) -> None:
+        """Read for ever."""
+        await self._consumer.run()
+
+    async def wait_caught_up(self) -> None:
+        """Wait until the view shows everything that was there at the start. `run` must be running."""
+        await self._consumer.wait_caught_up()
+
+    def caught_up(self) -> bool:
+        """Whether the view shows everything that was there at the start."""
+        return self._consumer.caught_up()
+
+    def health(self) -> SubscriptionHealth:
+        """Whether reading makes progress."""
+        return self._consumer.health()
+
+    async def _take(self, batch: Sequence[Received[Any]]) -> None:
+        received_at = self._now()
+        results = Counter((r.topic, self._view.apply(r.message, received_at)) for r in batch)
+        for (topic, counted), number in results.items():
+            SEEN.labels(topic, "counted" if counted else "no_news").inc(number)
+
+    async def _take_out(self, tombstone: Tombstone) -> None:
+        if tombstone.topic == STATUS.name:
+            self._view.forget(tombstone.key.decode("utf-8", "replace"))

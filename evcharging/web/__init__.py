@@ -1,0 +1,1 @@
+"""The pages that services serve: files only, no code."""
