@@ -9,6 +9,7 @@ counted. Bad input costs only itself: it is answered ``< error ... >``, counted,
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from typing import cast
@@ -55,15 +56,20 @@ class CanHub:
         """The channels that somebody is on, in the order they were opened."""
         return tuple(self._channels)
 
-    async def start(self, *, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> tuple[str, int]:
-        """Listen, and return the address; port 0 takes a free one.
+    async def start(
+        self, *, host: str = "127.0.0.1", port: int = DEFAULT_PORT, sock: socket.socket | None = None
+    ) -> tuple[str, int]:
+        """Listen, and return the address; port 0 takes a free one. ``sock``, bound already, counts before both.
 
         Raises:
             CanUnavailable: the address cannot be listened on; says why.
         """
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: _Connection(self), host, port, backlog=BACKLOG)
+            if sock is not None:
+                self._server = await loop.create_server(lambda: _Connection(self), sock=sock, backlog=BACKLOG)
+            else:
+                self._server = await loop.create_server(lambda: _Connection(self), host, port, backlog=BACKLOG)
         except OSError as error:
             raise CanUnavailable(f"cannot listen on {host}:{port} ({error.strerror or error})") from error
         address = self._server.sockets[0].getsockname()
