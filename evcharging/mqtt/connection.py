@@ -5,7 +5,8 @@ What had to be known of aiomqtt 2.5 (over paho-mqtt 2) and is dealt with here:
 - Its message iterator makes a task per message. Its queue type can be chosen, so messages are taken from the queue's
   own ``put_nowait``, and the iterator is used for what it also does: to end when the connection does.
 - It connects in a thread, which a cancellation does not end, and it leaves its socket open when the broker accepts the
-  connection and does not answer. Both are waited for and cleaned up.
+  connection and does not answer. The thread is waited for, the socket closed.
+- It does not notice that a peer which has not answered yet closed the connection.
 - paho closes its socket under a callback that was already scheduled for it; see `_on_socket_register_write`.
 - A broker may deliver what was never subscribed (amqtt does, to a new client), so readers match filters again.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -52,7 +54,7 @@ class Connection:
             identifier=client_id,
             username=address.username,
             password=address.password,
-            tls_context=address.tls_context(),
+            tls_context=_tidy(address.tls_context()),
             will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
             protocol=aiomqtt.ProtocolVersion.V311,
             clean_session=True,
@@ -62,6 +64,7 @@ class Connection:
             logger=_SILENT,
         )
         self._client.pending_calls_threshold = 1 << 16
+        self._is_open = False
 
     async def open(self) -> None:
         """Connect.
@@ -73,13 +76,14 @@ class Connection:
         try:
             await asyncio.shield(opening)
         except asyncio.CancelledError:
-            await asyncio.wait({opening}, timeout=2 * ANSWER_LIMIT_S)
+            await self._client.wait_dialled(opening)
             opening.cancel()
             with contextlib.suppress(ConnectionEnded, asyncio.CancelledError):
                 await opening
             raise
         except (ValueError, RuntimeError) as error:
             raise ConnectionEnded(str(error)) from error
+        self._is_open = True
 
     async def ended(self) -> None:
         """Wait for the connection's end. Always raises `ConnectionEnded`, with the reason."""
@@ -103,8 +107,9 @@ class Connection:
     async def close(self) -> None:
         """Say goodbye if there is anybody to say it to, and free the socket. Does not raise."""
         try:
-            async with asyncio.timeout(GOODBYE_LIMIT_S):
-                await self._client.__aexit__(None, None, None)
+            if self._is_open:
+                async with asyncio.timeout(GOODBYE_LIMIT_S):
+                    await self._client.__aexit__(None, None, None)
         except (ConnectionEnded, TimeoutError, OSError):
             pass  # nobody there: the broker publishes the will, as it should
         finally:
@@ -112,9 +117,34 @@ class Connection:
 
 
 class _Client(aiomqtt.Client):
+    _dialled = False
+
+    async def wait_dialled(self, opening: asyncio.Future[Any]) -> None:
+        """Wait until the thread that connects has ended; paho gives up after 5 s."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * ANSWER_LIMIT_S):
+                while not (self._dialled or opening.done()):  # noqa: ASYNC110 - a thread sets it
+                    await asyncio.sleep(0.01)
+
     def free(self) -> None:
-        self._client._sock_close()  # noqa: SLF001 - paho has no public way to let go of a socket that does not answer
-        self._disconnected.exception() if self._disconnected.done() else self._disconnected.cancel()
+        """Let go of the socket, whatever its state."""
+        self._client._sock_close()  # noqa: SLF001 - paho has no public way to leave a peer that does not answer
+        for future in (self._connected, self._disconnected):
+            if not future.done():
+                future.cancel()
+            elif not future.cancelled():
+                future.exception()  # somebody has to look at it
+
+    def _client_connect(self) -> None:
+        try:
+            super()._client_connect()
+        finally:
+            self._dialled = True
+
+    def _on_disconnect(self, *given: Any, **more: Any) -> None:
+        if not self._connected.done():  # aiomqtt would wait out the time that the answer may take
+            self._connected.set_exception(aiomqtt.MqttError("the peer closed the connection and did not answer"))
+        super()._on_disconnect(*given, **more)
 
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
         # aiomqtt passes the file descriptor's number to a later turn of the loop. The socket can be closed by then and
@@ -131,6 +161,22 @@ class _Client(aiomqtt.Client):
         except Exception as error:  # noqa: BLE001 - whatever it was, the connection is gone
             if not self._disconnected.done():
                 self._disconnected.set_exception(error)
+
+
+class _TidySocket(ssl.SSLSocket):
+    def do_handshake(self, block: bool = False) -> None:
+        # paho forgets a socket whose handshake failed, and leaves it to the garbage collector.
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def _tidy(context: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    if context is not None:
+        context.sslsocket_class = _TidySocket
+    return context
 
 
 _SILENT = logging.getLogger("evcharging.mqtt.paho")
