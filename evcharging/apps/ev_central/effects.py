@@ -170,7 +170,7 @@ class Effects:
             progress(session, now=now, kw=received.message.kw),
             f"{received.id}:driver-update",
             f"central/{self._instance_id}",
-            child_of(received.traceparent),
+            received.traceparent,
         )
 
     async def _deny_for_want_of_database(self, batch: Sequence[Received[Any]]) -> list[Received[Any]]:
