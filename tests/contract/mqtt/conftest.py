@@ -180,6 +180,12 @@ class Wire:
 
 
 @pytest.fixture
+def new_wire() -> type[Wire]:
+    """For tests that look again, later, or elsewhere."""
+    return Wire
+
+
+@pytest.fixture
 async def wire(broker: BrokerProcess) -> AsyncIterator[Wire]:
     """Sees every unit on the shared broker."""
     async with Wire().watching(broker) as watching:
