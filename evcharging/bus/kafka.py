@@ -26,7 +26,7 @@ __all__ = ["KafkaBus"]
 
 log = structlog.get_logger(__name__)
 
-_RETRY_S = 1.0
+_RETRY_S = 2.0
 
 
 class KafkaBus:

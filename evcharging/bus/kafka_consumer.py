@@ -193,7 +193,7 @@ async def open_with_group(
     consumer = AIOKafkaConsumer(
         **settings.consumer_options(),
         group_id=group,
-        partition_assignment_strategy=(StickyPartitionAssignor if sticky else RangePartitionAssignor,),
+        partition_assignment_strategy=(_sticky_assignor() if sticky else RangePartitionAssignor,),
     )
     try:
         async with asyncio.timeout(settings.request_timeout_s):
@@ -242,6 +242,11 @@ async def _partitions_of(settings: KafkaSettings, consumer: AIOKafkaConsumer, to
     if not known:
         raise UnknownTopicOrPartitionError(topic)
     return set(known)
+
+
+def _sticky_assignor() -> type[StickyPartitionAssignor]:
+    # It keeps what its member holds in class attributes: without a class of its own, members in one process mix them up.
+    return type("StickyPartitionAssignor", (StickyPartitionAssignor,), {})
 
 
 class _Listener(ConsumerRebalanceListener):

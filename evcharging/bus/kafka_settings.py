@@ -21,7 +21,7 @@ class KafkaSettings:
         bootstrap: ``host:port``, several separated by commas.
         client_id: how the broker names this client in its logs.
         partitions: the count every topic is created with; equal counts let the range assignor keep keys together.
-        replication_factor: -1 takes the broker's default.
+        replication_factor: copies of each partition; as many as there are brokers, three at most, by default.
         max_waiting: records accepted and not yet acknowledged, before publishers have to wait or are refused.
         max_waiting_bytes: the same in bytes of keys, values and headers.
         max_record_bytes: the largest record; larger ones are refused.
@@ -42,7 +42,7 @@ class KafkaSettings:
     bootstrap: str
     client_id: str = "evcharging"
     partitions: int = 4
-    replication_factor: int = -1
+    replication_factor: int | None = None
     max_waiting: int = 50_000
     max_waiting_bytes: int = 64 * 1024 * 1024
     max_record_bytes: int = 900_000

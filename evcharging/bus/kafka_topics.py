@@ -21,6 +21,8 @@ __all__ = ["broker_addresses", "create_topics", "quiet_library_logs"]
 
 log = structlog.get_logger(__name__)
 
+MOST_COPIES = 3
+
 
 async def create_topics(settings: KafkaSettings, names: Iterable[str]) -> None:
     """Create those of ``names`` that are missing, where the broker can.
@@ -44,7 +46,8 @@ async def create_topics(settings: KafkaSettings, names: Iterable[str]) -> None:
                     partitions=there[name],
                     setting=settings.partitions,
                 )
-        missing = [_new_topic(name, settings) for name in wanted if name not in there]
+        copies = settings.replication_factor or min(len(cluster["brokers"]), MOST_COPIES)
+        missing = [_new_topic(name, settings.partitions, copies) for name in wanted if name not in there]
         if missing:
             _check(await admin.create_topics(missing))
     finally:
@@ -77,9 +80,9 @@ def quiet_library_logs() -> None:
         library.setLevel(logging.CRITICAL)
 
 
-def _new_topic(name: str, settings: KafkaSettings) -> NewTopic:
+def _new_topic(name: str, partitions: int, copies: int) -> NewTopic:
     configs = {"cleanup.policy": "compact"} if name in COMPACTED else {}
-    return NewTopic(name, settings.partitions, settings.replication_factor, topic_configs=configs)
+    return NewTopic(name, partitions, copies, topic_configs=configs)
 
 
 def _check(response: Any) -> None:
