@@ -121,6 +121,7 @@ def _layout(settings: UpSettings) -> Layout:
         charge_points=charge_points,
         drivers=driver_ids(settings.drivers),
         requests_file=_requests_file(settings, charge_points),
+        register_file=settings.data_dir / "registers.json",
         mqtt_interval_s=settings.mock_publish_interval,
     )
 

@@ -50,6 +50,7 @@ class Layout:
     charge_points: Sequence[str]
     drivers: Sequence[str]
     requests_file: Path
+    register_file: Path
     mqtt_interval_s: float
 
     @property
@@ -139,7 +140,12 @@ def _services(layout: Layout, client: httpx.AsyncClient, needs: Sequence[str]) -
     return [
         ServiceSpec(
             "charger",
-            python_service("evcharging.apps.charger.main", "--cp-id", ids, "--hub-port", str(layout.can_port)),
+            python_service(
+                "evcharging.apps.charger.main",
+                *("--count", str(len(layout.charge_points))),
+                *("--hub-port", str(layout.can_port)),
+                *("--register-file", str(layout.register_file)),
+            ),
             needs=needs,
             ready=accepts_connections(HOST, layout.can_port),
             stop_stage=StopStage.CHARGERS,
