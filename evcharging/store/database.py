@@ -6,12 +6,15 @@ SQLite runs in WAL mode and begins each write transaction with ``BEGIN IMMEDIATE
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiosqlite
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
@@ -24,6 +27,7 @@ BUSY_TIMEOUT_S = 5
 POOL_SIZE = 5
 CONNECT_TIMEOUT_S = 5
 COMMAND_TIMEOUT_S = 30
+WORKER_ENDS_WITHIN_S = BUSY_TIMEOUT_S + 1
 
 
 class InvalidDatabaseUrl(ValueError):
@@ -79,7 +83,8 @@ class Database:
     def __init__(self, url: URL, *, schema: str) -> None:
         self.url = url
         self.schema = schema
-        self._engine = _engine(url, schema)
+        self._workers: list[Thread] = []
+        self._engine = _engine(url, schema, self._workers)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -121,18 +126,34 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back.
+
+        A statement whose caller was cancelled still runs in its connection's thread, and the thread answers to the
+        event loop; it is waited for, so that the loop is not gone by then.
+        """
         await self._engine.dispose()
+        for worker in self._workers:
+            if worker.is_alive():
+                await asyncio.to_thread(worker.join, WORKER_ENDS_WITHIN_S)
+        self._workers.clear()
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r}, schema={self.schema!r})"
 
 
-def _engine(url: URL, schema: str) -> AsyncEngine:
+def _engine(url: URL, schema: str, workers: list[Thread]) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         if url.database and url.database != ":memory:":
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=POOL_SIZE)
+
+        async def connect() -> aiosqlite.Connection:
+            connection = aiosqlite.connect(url.database or ":memory:", timeout=BUSY_TIMEOUT_S)
+            worker = connection._thread  # noqa: SLF001 - aiosqlite offers no other way to wait for it
+            worker.daemon = True
+            workers[:] = [*(known for known in workers if known.is_alive()), worker]
+            return await connection
+
+        engine = create_async_engine(url, async_creator=connect, pool_size=POOL_SIZE)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_immediate)
         return engine

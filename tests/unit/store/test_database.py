@@ -1,0 +1,106 @@
+"""The database behind every effect: what URLs mean, and what its absence looks like."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_url
+from evcharging.store.migrate import migrate_database, schema_version
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("simulator.db", "sqlite+aiosqlite"),
+        ("sqlite:///simulator.db", "sqlite+aiosqlite"),
+        ("postgresql://ev:secret@db.example/ev", "postgresql+asyncpg"),
+        ("postgres://ev@db.example/ev", "postgresql+asyncpg"),
+    ],
+)
+def test_a_path_or_a_url_names_a_database(given: str, driver: str) -> None:
+    assert database_url(given).drivername == driver
+
+
+@pytest.mark.parametrize("given", ["mysql://db/ev", "http://example", "://nothing"])
+def test_another_url_is_refused_with_what_would_do(given: str) -> None:
+    with pytest.raises(InvalidDatabaseUrl, match="expected sqlite"):
+        database_url(given)
+
+
+def test_a_password_is_in_no_repr() -> None:
+    assert "secret" not in repr(Database(database_url("postgresql://ev:secret@localhost/ev"), schema="simulator"))
+
+
+async def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "simulator.db").mkdir()
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+    with pytest.raises(DatabaseUnavailable, match="unable to open"):
+        await database.ping()
+    await database.close()
+
+
+async def test_an_unreachable_postgresql_is_unavailable() -> None:
+    database = Database(database_url("postgresql://ev@127.0.0.1:1/ev"), schema="simulator")
+    with pytest.raises(DatabaseUnavailable):
+        await database.ping()
+    await database.close()
+
+
+async def test_an_error_of_the_caller_rolls_back_and_passes_through(tmp_path: Path) -> None:
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+    await migrate_database(database)
+    with pytest.raises(ZeroDivisionError):
+        async with database.begin() as transaction:
+            await transaction.execute(
+                text("INSERT INTO inbox (message_id, received_at) VALUES ('a', '2026-01-01 00:00:00')")
+            )
+            _ = 1 / 0
+    async with database.begin() as transaction:
+        assert (await transaction.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 0
+    await database.close()
+
+
+async def test_two_writers_queue_instead_of_failing(tmp_path: Path) -> None:
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+    await migrate_database(database)
+
+    async def write(number: int) -> None:
+        async with database.begin() as transaction:
+            await transaction.execute(
+                text(f"INSERT INTO inbox (message_id, received_at) VALUES ('{number}', '2026-01-01 00:00:00')")
+            )
+
+    await asyncio.gather(*(write(number) for number in range(20)))
+    async with database.begin() as transaction:
+        assert (await transaction.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 20
+    await database.close()
+
+
+async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+    assert await schema_version(database) is None
+    await migrate_database(database)
+    version = await schema_version(database)
+    await migrate_database(database)
+    assert await schema_version(database) == version
+    await database.close()
+
+
+async def test_the_migrations_build_what_the_tables_describe(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    from evcharging.store.simulator.tables import metadata
+
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+    await migrate_database(database)
+    async with database.begin() as transaction:
+        differences = await transaction.run_sync(
+            lambda connection: compare_metadata(MigrationContext.configure(connection), metadata)
+        )
+    assert differences == []
+    await database.close()
