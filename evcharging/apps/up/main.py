@@ -20,7 +20,7 @@ from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.service import run_service, until_stopped
 from evcharging.apps.up.addresses import Addresses
 from evcharging.apps.up.instance import only_run_in
-from evcharging.apps.up.plan import Layout, addresses_of, charge_point_ids, driver_ids, plan
+from evcharging.apps.up.plan import Layout, addresses_of, charge_point_ids, plan
 from evcharging.apps.up.ports import HOST, PortChooser
 from evcharging.apps.up.settings import UpSettings
 from evcharging.apps.up.status import read_status
@@ -119,7 +119,7 @@ def _layout(settings: UpSettings) -> Layout:
         mqtt_port=mqtt_port,
         database=settings.database,
         charge_points=charge_points,
-        drivers=driver_ids(settings.drivers),
+        drivers=settings.drivers,
         requests_file=_requests_file(settings, charge_points),
         register_file=settings.data_dir / "registers.json",
         mqtt_interval_s=settings.mock_publish_interval,

@@ -18,9 +18,7 @@ from evcharging.apps.up.ports import HOST
 from evcharging.apps.up.probes import accepts_connections, answers_ready, charge_points_ready
 from evcharging.apps.up.spec import Restart, ServiceSpec, python_service
 
-__all__ = ["Layout", "addresses_of", "charge_point_ids", "driver_ids", "plan"]
-
-DRIVER_NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
+__all__ = ["Layout", "addresses_of", "charge_point_ids", "plan"]
 
 
 class StopStage(IntEnum):
@@ -48,7 +46,7 @@ class Layout:
     mqtt_port: int | None
     database: str
     charge_points: Sequence[str]
-    drivers: Sequence[str]
+    drivers: int
     requests_file: Path
     register_file: Path
     mqtt_interval_s: float
@@ -93,11 +91,6 @@ def addresses_of(layout: Layout, *, pid: int) -> Addresses:
 def charge_point_ids(count: int) -> list[str]:
     """``CP-001`` and on."""
     return [f"CP-{number:03}" for number in range(1, count + 1)]
-
-
-def driver_ids(count: int) -> list[str]:
-    """``driver-alice``, ``driver-bob`` and so on; numbered where the names run out."""
-    return [f"driver-{DRIVER_NAMES[number] if number < len(DRIVER_NAMES) else number + 1:}" for number in range(count)]
 
 
 def _brokers(layout: Layout) -> list[ServiceSpec]:
@@ -193,12 +186,14 @@ def _services(layout: Layout, client: httpx.AsyncClient, needs: Sequence[str]) -
 
 
 def _drivers(layout: Layout) -> list[ServiceSpec]:
+    if layout.drivers == 0:
+        return []
     return [
         ServiceSpec(
-            driver_id,
+            "driver",
             python_service(
                 "evcharging.apps.ev_driver.main",
-                *("--driver-id", driver_id),
+                *("--driver-id", "driver", "--count", str(layout.drivers)),
                 *("--kafka-bootstrap", layout.kafka),
                 *("--requests-file", str(layout.requests_file)),
                 "--repeat",
@@ -206,5 +201,4 @@ def _drivers(layout: Layout) -> list[ServiceSpec]:
             needs=("monitor",),
             stop_stage=StopStage.DRIVERS,
         )
-        for driver_id in layout.drivers
     ]
