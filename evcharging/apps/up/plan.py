@@ -178,7 +178,7 @@ def _services(layout: Layout, client: httpx.AsyncClient, needs: Sequence[str]) -
                 *("--cp-e-host", HOST, "--cp-e-port", str(layout.health_port)),
                 *("--central-host", HOST, "--central-port", str(layout.http_port)),
             ),
-            needs=needs,
+            needs=("central", "engine"),
             ready=charge_points_ready(client, layout.http, layout.charge_points),
             stop_stage=StopStage.MONITORS,
         ),

@@ -66,7 +66,7 @@ async def test_services_stop_in_the_order_that_loses_nothing(client):
 async def test_the_database_is_migrated_before_any_service_starts(client):
     specs = by_name(LAYOUT, client)
     assert specs["migrate"].restart is Restart.RUN_ONCE
-    for name in ("charger", "central", "engine", "monitor"):
+    for name in ("charger", "central", "engine"):
         assert "migrate" in specs[name].needs
 
 
