@@ -1,0 +1,136 @@
+"""What a kill, a freeze or an outage leads to while sessions run, over Apache Kafka and real processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from evcharging.apps.broker.apache import ApacheKafka
+from evcharging.apps.broker.jars import kafka_jars
+from tests.support.ledger import read_ledger
+from tests.support.network import Network, frozen, killed
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "kafka"
+
+
+@pytest.fixture
+async def kafka() -> AsyncIterator[ApacheKafka]:
+    async with ApacheKafka(kafka_jars(CACHE)) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+async def network(kafka: ApacheKafka, tmp_path: Path) -> AsyncIterator[Network]:
+    async with Network(kafka.bootstrap, tmp_path, session_s=8) as network:
+        yield network
+
+
+async def clean_books(network: Network) -> None:
+    assert (await read_ledger(network.bootstrap)).faults(await network.sessions()) == []
+
+
+async def test_charging_goes_on_without_central_and_requests_sent_meanwhile_are_answered(network: Network) -> None:
+    first = network.driver("driver-1", ["CP-001"])
+    second = network.driver("driver-2", ["CP-002"])
+    await first.start()
+    await network.until_energy("CP-001")
+    async with killed(network.central):
+        await second.start()
+        await asyncio.sleep(2)  # the outage itself
+    assert [await first.ended(), await second.ended()] == [0, 0]
+    sessions = await network.until_sessions(2)
+    assert [s["status"] for s in sessions] == ["COMPLETED", "COMPLETED"]
+    await clean_books(network)
+
+
+async def test_an_engine_that_comes_back_resumes_its_session_from_the_register(network: Network) -> None:
+    driver = network.driver("driver-1", ["CP-001"])
+    await driver.start()
+    await network.until_energy("CP-001", kwh=0.01)
+    async with killed(network.engine):
+        await network.until_state("CP-001", "FAULT", within_s=15)
+    assert await driver.ended() == 0
+    (session,) = await network.until_sessions(1)
+    assert (session["status"], session["reason"]) == ("COMPLETED", "time_elapsed")
+    assert "engine_unreachable" in driver.told()
+    await clean_books(network)
+
+
+async def test_nobody_is_hurt_by_a_dead_monitor(network: Network) -> None:
+    driver = network.driver("driver-1", ["CP-001"])
+    await driver.start()
+    await network.until_energy("CP-001")
+
+    async def health_unknown() -> bool:
+        return (await network.charge_point("CP-001"))["healthy"] is None
+
+    async def healthy() -> bool:
+        return (await network.charge_point("CP-001"))["healthy"] is True
+
+    async with killed(network.monitor):
+        await network.until("health is unknown", health_unknown, within_s=20)
+        assert (await network.charge_point("CP-001"))["state"] != "FAULT"
+    await network.until("the monitor is back", healthy, within_s=20)
+    assert await driver.ended() == 0
+    assert [s["status"] for s in await network.sessions()] == ["COMPLETED"]
+    await clean_books(network)
+
+
+async def test_a_dead_charger_fails_the_session_with_its_last_register_and_heals_when_it_returns(
+    network: Network,
+) -> None:
+    driver = network.driver("driver-1", ["CP-001"])
+    await driver.start()
+    await network.until_energy("CP-001", kwh=0.01)
+    async with killed(network.charger):
+        await network.until_state("CP-001", "FAULT")
+        assert await driver.ended() == 0
+    (session,) = await network.until_sessions(1)
+    assert (session["status"], session["reason"]) == ("FAILED", "charger_silent")
+    assert session["kwh"] > 0
+    await network.until_state("CP-001", "ACTIVATED")
+    await clean_books(network)
+
+
+async def test_a_driver_who_comes_back_learns_the_outcome(network: Network) -> None:
+    driver = network.driver("driver-1", ["CP-001"])
+    await driver.start()
+    await network.until_energy("CP-001")
+    await driver.kill()
+    await network.until_sessions(1)
+    (network.folder / "driver-1.txt").write_text("")
+    await driver.start()
+    assert await driver.ended() == 0
+    assert "COMPLETED" in driver.told()
+    await clean_books(network)
+
+
+async def test_nothing_is_lost_while_apache_kafka_is_dead(kafka: ApacheKafka, network: Network) -> None:
+    driver = network.driver("driver-1", ["CP-001", "CP-002"])
+    await driver.start()
+    await network.until_energy("CP-001")
+    await kafka.kill()
+    await asyncio.sleep(5)  # the outage itself
+    await kafka.start()
+    assert await driver.ended() == 0
+    sessions = await network.until_sessions(2)
+    assert [s["status"] for s in sessions] == ["COMPLETED", "COMPLETED"]
+    await clean_books(network)
+
+
+@pytest.mark.parametrize("name", ["central", "engine", "monitor"])
+async def test_a_frozen_service_goes_on_where_it_stood(network: Network, name: str) -> None:
+    driver = network.driver("driver-1", ["CP-001"])
+    await driver.start()
+    await network.until_energy("CP-001")
+    async with frozen(getattr(network, name)):
+        await asyncio.sleep(6)  # the freeze itself: longer than the charger waits for a set point
+    assert await driver.ended() == 0
+    (session,) = await network.until_sessions(1)
+    assert session["status"] == "COMPLETED"
+    await clean_books(network)
