@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -17,13 +16,14 @@ from typing import Self
 import structlog
 
 from evcharging.mqtt.address import MqttAddress
+from evcharging.mqtt.backoff import Backoff
 from evcharging.mqtt.connection import Connection, ConnectionEnded
 from evcharging.mqtt.outbox import Outbox, Outgoing
 from evcharging.mqtt.protocol import MqttHealth, MqttMessage, MqttStopped, QoS, Will
 from evcharging.mqtt.stream import MessageStream
 from evcharging.mqtt.topics import require_publishable
 
-__all__ = ["AioMqttClient", "Backoff"]
+__all__ = ["AioMqttClient"]
 
 KEEPALIVE_S = 10
 QUEUE_LIMIT = 1_000
@@ -34,18 +34,6 @@ FLUSH_ON_STOP_S = 2.0
 CONNECTING = "connecting"
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Pauses between attempts: doubled from ``first_s`` up to ``most_s``, each cut by up to a half by chance."""
-
-    first_s: float = 0.5
-    most_s: float = 30.0
-
-    def pause_s(self, attempt: int, random: Random) -> float:
-        """The pause after the ``attempt``-th failure in a row, counted from 0."""
-        return min(self.most_s, self.first_s * 2.0 ** min(attempt, 32)) * random.uniform(0.5, 1.0)
 
 
 class AioMqttClient:
@@ -94,6 +82,7 @@ class AioMqttClient:
         self._stopped = False
         self._work = asyncio.Event()
         self._connected = asyncio.Event()
+        self._lost = asyncio.Event()
         self._flushed = asyncio.Event()
         self._flushed.set()
         self._connections = 0
@@ -117,15 +106,13 @@ class AioMqttClient:
             self._detail = CONNECTING
             self._task = asyncio.create_task(self._stay_connected(), name=f"mqtt:{self.client_id}")
 
-    async def stop(self) -> None:
-        """Send what waits (2 s at most), say goodbye, disconnect, end the streams."""
+    async def stop(self, *, within_s: float = FLUSH_ON_STOP_S) -> None:
+        """Send what waits, say goodbye, disconnect, end the streams."""
         self._stopped = True
         task, self._task = self._task, None
         if task is not None:
             if self._detail is None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(FLUSH_ON_STOP_S):
-                        await self.flush()
+                await self._flush_while_connected(within_s)
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -201,6 +188,7 @@ class AioMqttClient:
         try:
             async with self._gate:
                 await connection.open()
+            self._lost.clear()
             self._subscribed.clear()
             self._outbox.connection_made()
             self._connections += 1
@@ -212,6 +200,7 @@ class AioMqttClient:
             return repr(error)
         finally:
             self._connected.clear()
+            self._lost.set()
             self._outbox.connection_lost()
             self._note_flushed()
             await connection.close()
@@ -270,9 +259,10 @@ class AioMqttClient:
             self._detail = None
             self._on_connection(True, None)
 
-    def _dispatch(self, message: MqttMessage) -> None:
+    def _dispatch(self, topic: str, payload: bytes, retained: bool) -> None:
+        message = MqttMessage(topic, payload, retained, self._connections)
         for stream in self._streams:
-            if stream.wants(message.topic):
+            if stream.wants(topic):
                 stream.offer(message)
 
     def _forget(self, stream: MessageStream) -> None:
@@ -283,6 +273,14 @@ class AioMqttClient:
     def _note_flushed(self) -> None:
         if not len(self._outbox):
             self._flushed.set()
+
+    async def _flush_while_connected(self, within_s: float) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._flushed, self._lost)]
+        try:
+            await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def _refuse_if_stopped(self) -> None:
         if self._stopped:

@@ -23,7 +23,7 @@ from typing import Any
 import aiomqtt
 
 from evcharging.mqtt.address import MqttAddress
-from evcharging.mqtt.protocol import MqttMessage, QoS, Will
+from evcharging.mqtt.protocol import QoS, Will
 
 __all__ = ["ANSWER_LIMIT_S", "Connection", "ConnectionEnded"]
 
@@ -31,6 +31,9 @@ ANSWER_LIMIT_S = 5.0
 """How long the broker may take over an answer (CONNACK, SUBACK, PUBACK) before the connection counts as dead."""
 
 GOODBYE_LIMIT_S = 2.0
+
+OnMessage = Callable[[str, bytes, bool], None]
+"""Is handed topic, payload and whether the message was retained. It must not block or raise."""
 
 ConnectionEnded = aiomqtt.MqttError
 """What every method here raises when there is no connection, or no longer."""
@@ -46,7 +49,7 @@ class Connection:
         client_id: str,
         will: Will | None,
         keepalive_s: int,
-        on_message: Callable[[MqttMessage], None],
+        on_message: OnMessage,
     ) -> None:
         self._client = _Client(
             address.host,
@@ -183,10 +186,10 @@ _SILENT = logging.getLogger("evcharging.mqtt.paho")
 _SILENT.setLevel(logging.CRITICAL)  # what matters of it is raised, and logged once by the client
 
 
-def _hands_to(on_message: Callable[[MqttMessage], None]) -> type[asyncio.Queue[aiomqtt.Message]]:
+def _hands_to(on_message: OnMessage) -> type[asyncio.Queue[aiomqtt.Message]]:
     class Handed(asyncio.Queue[aiomqtt.Message]):
         def put_nowait(self, item: aiomqtt.Message) -> None:
-            on_message(MqttMessage(item.topic.value, bytes(item.payload), retained=item.retain))
+            on_message(item.topic.value, bytes(item.payload), item.retain)
 
     return Handed
 

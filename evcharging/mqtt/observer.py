@@ -41,7 +41,8 @@ __all__ = ["Observed", "ObserverCounts", "UnitObserver", "UnitReport"]
 UNIT_LIMIT = 100_000
 CONFIRM_WITHIN_S = 60.0
 TICK_S = 1.0
-FILTERS: dict[str, QoS] = {ALL_TELEMETRY: 0, ALL_STATUS: 1, ALL_STATE: 1, ALL_ENGINE_STATUS: 1}
+FILTERS: dict[str, QoS] = {ALL_ENGINE_STATUS: 1, ALL_STATE: 1, ALL_STATUS: 1, ALL_TELEMETRY: 0}
+"""In the order in which brokers send what is retained: that an engine is gone is known before its units are read."""
 
 log = structlog.get_logger()
 
@@ -114,11 +115,13 @@ class UnitObserver:
                 except StopAsyncIteration:
                     return
                 if message is not None:
+                    self._note_connection(message.connection)
                     for observed in self.read(message):
                         yield observed
                 if loop.time() >= next_tick:
                     next_tick = loop.time() + TICK_S
-                    for change in self._confirmations(loop.time()):
+                    self._note_connection(self._client.health().connections)
+                    for change in self._give_up_in_time():
                         yield change
         finally:
             stream.close()
@@ -170,14 +173,16 @@ class UnitObserver:
             return True
         return len(self._last) < self._unit_limit and len(self.presence) < self._unit_limit
 
-    def _confirmations(self, now: float) -> list[UnitPresence]:
-        connections = self._client.health().connections
-        if connections != self._connections:
-            if self._connections:
-                self.presence.reconnected()
-                self._give_up_at = now + self._confirm_within_s
-            self._connections = connections
-        if self._give_up_at is not None and now >= self._give_up_at:
-            self._give_up_at = None
-            return self.presence.give_up_unconfirmed()
-        return []
+    def _note_connection(self, connections: int) -> None:
+        if connections <= self._connections:
+            return
+        if self._connections:
+            self.presence.reconnected()
+            self._give_up_at = asyncio.get_running_loop().time() + self._confirm_within_s
+        self._connections = connections
+
+    def _give_up_in_time(self) -> list[UnitPresence]:
+        if self._give_up_at is None or asyncio.get_running_loop().time() < self._give_up_at:
+            return []
+        self._give_up_at = None
+        return self.presence.give_up_unconfirmed()

@@ -267,11 +267,11 @@ def _first_problems(error: ValidationError | OverflowError) -> str:
     if isinstance(error, OverflowError):
         return str(error)
     problems = error.errors(include_url=False, include_context=False)
-    told = [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'payload'}: {problem['msg']} "
-        f"(got {_shown(problem['input'])})"
-        for problem in problems[:3]
-    ]
+    told = []
+    for problem in problems[:3]:
+        where = ".".join(str(part) for part in problem["loc"]) or "payload"
+        got = "" if problem["type"] == "missing" else f" (got {_shown(problem['input'])})"
+        told.append(f"{where}: {problem['msg']}{got}")
     if len(problems) > len(told):
         told.append(f"and {len(problems) - len(told)} more")
     return "; ".join(told)

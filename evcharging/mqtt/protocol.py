@@ -58,11 +58,16 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class MqttMessage:
-    """A message as it came: ``retained`` says that it was published before this subscription."""
+    """A message as it came.
+
+    ``retained`` says that it was published before this subscription; ``connection`` over which connection it came, as
+    `MqttHealth.connections` counts them: when it has grown, the retained messages that follow are the broker's anew.
+    """
 
     topic: str
     payload: bytes
     retained: bool = False
+    connection: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +119,8 @@ class MqttClient(Protocol):
         """
         ...
 
-    async def stop(self) -> None:
-        """Send what was accepted (for a bounded time), say goodbye, disconnect. Idempotent."""
+    async def stop(self, *, within_s: float = 2.0) -> None:
+        """Send what was accepted, as long as there is a connection and ``within_s`` lasts; disconnect. Idempotent."""
         ...
 
     def publish(self, topic: str, payload: bytes, *, qos: QoS = 0, retain: bool = False) -> bool:

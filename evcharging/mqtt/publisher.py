@@ -8,7 +8,6 @@ engine, and each unit's state names that engine. Nothing here blocks or fails fo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,7 +18,8 @@ from typing import Self
 import structlog
 
 from evcharging.mqtt.address import MqttAddress
-from evcharging.mqtt.client import AioMqttClient, Backoff
+from evcharging.mqtt.backoff import Backoff
+from evcharging.mqtt.client import AioMqttClient
 from evcharging.mqtt.commands import CommandCounts, CommandDesk, CommandHandler
 from evcharging.mqtt.discovery import HomeAssistant
 from evcharging.mqtt.payloads import Availability, UnitAck, UnitAlarm, UnitEvent, UnitState, UnitTelemetry
@@ -122,8 +122,9 @@ class UnitPublisher:
         link = self._link_for(unit_id, status)
         self._units[unit_id] = link
         link.units.add(unit_id)
-        link.client.publish(status, ONLINE, qos=1, retain=True)
+        # The state first: it names the engine whose end is the unit's end, should that come before the next line.
         self.state(UnitState(ts=self._clock(), unit_id=unit_id, rating_kw=rating_kw))
+        link.client.publish(status, ONLINE, qos=1, retain=True)
         if self._discovery is not None:
             shared_engine = self.engine_id if link is self._shared else None
             for topic, payload in self._discovery.configurations(unit_id, engine_id=shared_engine):
@@ -263,11 +264,7 @@ class UnitPublisher:
         link.client.forget(str(UnitTopic(unit_id, UnitTopicKind.STATE)))
 
     async def _close(self, link: _Link) -> None:
-        if link.client.health().connected:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_LIMIT_S):
-                    await link.client.flush()
-        await link.client.stop()
+        await link.client.stop(within_s=STOP_LIMIT_S)
         self._past = total([self._past, replace(link.client.health(), connected=True, waiting=0)])
         if link.listening is not None:
             await link.listening

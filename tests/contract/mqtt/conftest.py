@@ -266,6 +266,12 @@ class Link:
 
 
 @pytest.fixture
+def new_link() -> type[Link]:
+    """For tests with a broker of their own."""
+    return Link
+
+
+@pytest.fixture
 async def link(broker: BrokerProcess) -> AsyncIterator[Link]:
     """A breakable way to the shared broker."""
     async with Link(broker.port) as made:

@@ -16,7 +16,8 @@ import pytest
 import structlog
 
 from evcharging.mqtt.address import MqttAddress
-from evcharging.mqtt.client import AioMqttClient, Backoff
+from evcharging.mqtt.backoff import Backoff
+from evcharging.mqtt.client import AioMqttClient
 from evcharging.mqtt.embedded import EmbeddedBroker
 from evcharging.mqtt.protocol import MqttClient, MqttMessage, MqttStopped, MqttStream, Will
 from evcharging.mqtt.topics import TopicError
@@ -82,7 +83,7 @@ async def test_a_late_subscriber_gets_what_is_retained_marked_as_such(
     stream = reader.subscribe({"evse/+/state": 1})
     while (message := (await take(stream, 1))[0]).topic != f"evse/{unit_id}/state":
         pass
-    assert message == MqttMessage(f"evse/{unit_id}/state", b"second", retained=True)
+    assert message == MqttMessage(f"evse/{unit_id}/state", b"second", retained=True, connection=1)
 
 
 async def test_a_second_stream_of_a_filter_gets_what_is_retained_too(

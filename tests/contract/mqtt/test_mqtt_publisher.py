@@ -16,7 +16,7 @@ import pytest
 from evcharging.domain.states import MqttStatus
 from evcharging.messages.commands import CommandOutcome
 from evcharging.mqtt.address import MqttAddress
-from evcharging.mqtt.client import Backoff
+from evcharging.mqtt.backoff import Backoff
 from evcharging.mqtt.commands import CommandAnswer
 from evcharging.mqtt.discovery import HomeAssistant
 from evcharging.mqtt.payloads import UnitAlarm, UnitCommand, UnitEvent, UnitState, UnitTelemetry
