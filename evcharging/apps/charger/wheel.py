@@ -70,9 +70,10 @@ class NodeWheel:
         """Give slot ``number`` its turn now."""
         slot = tuple(self._slots[number])
         now_s = self._clock()
-        in_full = now_s >= self._report_due_s[number]
+        due_s = self._report_due_s[number]
+        in_full = now_s > due_s - TICK_S / 2
         if in_full:
-            self._report_due_s[number] = max(self._report_due_s[number] + REPORT_S, now_s)
+            self._report_due_s[number] = due_s + REPORT_S if due_s + REPORT_S > now_s else now_s + REPORT_S
         for node in slot:
             try:
                 node.advance(now_s)
