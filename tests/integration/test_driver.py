@@ -6,21 +6,25 @@ import asyncio
 import contextlib
 import json
 import re
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import pytest
 import structlog
 
+from evcharging.apps.broker.relay import relaying
 from evcharging.apps.ev_driver.main import drive
 from evcharging.apps.ev_driver.settings import DriverSettings
 from evcharging.apps.runtime.errors import UsageError
 from evcharging.bus.consumer import Consumer
 from evcharging.bus.create import create_bus
+from evcharging.bus.embedded import EmbeddedKafka
 from evcharging.bus.memory_log import forget_log
 from evcharging.bus.protocol import Bus, Position
 from evcharging.messages.drivers import DriverRequest, DriverUpdate, RequestKind, UpdateStatus
@@ -92,6 +96,49 @@ async def answering(bus: Bus) -> AsyncIterator[ScriptedCentral]:
             yield central
         finally:
             reading.cancel()
+
+
+class UpdatesHeldBack:
+    """A bus whose reader of updates is slower than its reader of requests, by as much as the test likes."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.requests_read = asyncio.Event()
+        self.updates_may_come = asyncio.Event()
+        self._bus = bus
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    def subscribe(self, topics: dict[str, Any], **options: Any) -> Any:
+        return _HeldBack(
+            self._bus.subscribe(topics, **options),
+            until=self.updates_may_come if DRIVER_UPDATES.name in topics else None,
+            left=self.requests_read if DRIVER_REQUESTS.name in topics else None,
+        )
+
+
+class _HeldBack:
+    def __init__(self, subscription: Any, *, until: asyncio.Event | None, left: asyncio.Event | None) -> None:
+        self._subscription = subscription
+        self._until = until
+        self._left = left
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._subscription, name)
+
+    async def __aenter__(self) -> Self:
+        await self._subscription.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._subscription.__aexit__(*error)
+        if self._left is not None:
+            self._left.set()
+
+    async def getmany(self, **bounds: Any) -> Any:
+        if self._until is not None:
+            await self._until.wait()
+        return await self._subscription.getmany(**bounds)
 
 
 class Log:
@@ -350,19 +397,24 @@ class TestReturning:
             "Requested charging at CP-002",
         ]
 
-    async def test_the_end_of_a_long_session_is_found_behind_its_many_updates(self, central, settings_for, log):
+    async def test_it_asks_for_nothing_before_it_has_read_all_it_was_told(
+        self, central, settings_for, log, memory, monkeypatch
+    ):
         central.script = lambda _: [ACCEPTED, PROGRESS]
         await killed(settings_for("CP-001\n"), lambda: log.shows("CP-001 | IN_PROGRESS"))
-        for _ in range(3000):
-            await central.says(central.requests[0], PROGRESS)
         await central.says(central.requests[0], COMPLETED)
         central.script = lambda _: CHARGED
         log.entries.clear()
-        await driven(settings_for("CP-002\n"))
-        assert log.of()[:2] == [
-            "CP-001 | COMPLETED | 0.06 kWh, €0.02 | outcome of the last request of an earlier run",
-            "Requested charging at CP-002",
-        ]
+        bus = UpdatesHeldBack(create_bus(memory))
+        monkeypatch.setattr("evcharging.apps.ev_driver.main.create_bus", lambda *_, **__: bus)
+        async with driving(settings_for("CP-002\n")):
+            await bus.requests_read.wait()
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert log.of() == []
+            bus.updates_may_come.set()
+            await log.shows("CP-002 | COMPLETED")
+        assert log.of()[0].startswith("CP-001 | COMPLETED | 0.06 kWh, €0.02 | outcome of the last request")
 
     async def test_ends_that_the_earlier_run_had_heard_are_not_told_again(self, central, settings_for, log):
         await driven(settings_for("CP-001\nCP-002\n"))
@@ -439,25 +491,92 @@ async def test_a_summary_with_nowhere_to_go_is_bad_usage_before_any_request(cent
     assert central.requests == []
 
 
+@contextlib.asynccontextmanager
+async def driver_process(*arguments: str, cwd: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[str]]]:
+    """A driver as a process, with the lines that it has written so far; killed at the end where it still runs."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "evcharging.apps.ev_driver.main", *arguments),
+        cwd=cwd,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    lines: list[str] = []
+    try:
+        yield process, lines
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def shows(process: asyncio.subprocess.Process, lines: list[str], part: str) -> str:
+    """Read on until a line has ``part``."""
+    assert process.stdout is not None
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            raw = await process.stdout.readline()
+            assert raw, "\n".join(["the driver ended after:", *lines])
+            lines.append(raw.decode().rstrip())
+            if part in lines[-1]:
+                return lines[-1]
+
+
 class TestAsAProcess:
-    async def run(self, *arguments: str, cwd: Path) -> tuple[int, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "evcharging.apps.ev_driver.main", *arguments),
-            cwd=cwd,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
-        assert process.returncode is not None
-        return process.returncode, err.decode()
+    async def test_killed_and_started_again_over_a_real_broker_that_came_late_it_learns_its_outcome(self, tmp_path):
+        (tmp_path / "requests.txt").write_text("CP-001\n", encoding="utf-8")
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            bootstrap = "{}:{}".format(*sock.getsockname())
+            arguments = ("--driver-id", "driver-alice", "--kafka-bootstrap", bootstrap)
+            async with driver_process(*arguments, cwd=tmp_path) as (process, lines):
+                await shows(process, lines, "waiting for Kafka")
+                sock.listen()
+                sock.setblocking(False)
+                async with AsyncExitStack() as stack:
+                    broker = await stack.enter_async_context(EmbeddedKafka())
+                    await stack.enter_async_context(relaying(sock, broker.address))
+                    bus = create_bus(broker.bootstrap)
+                    await bus.start()
+                    stack.push_async_callback(bus.stop)
+                    central = await stack.enter_async_context(answering(bus))
+                    central.script = lambda _: [ACCEPTED, PROGRESS]
+                    line = await shows(process, lines, "CP-001 | IN_PROGRESS | 22.0 kW, €0.01")
+                    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \| INFO \| Driver:driver-alice \| CP-001", line)
+                    process.kill()
+                    await process.wait()
+                    await central.says(central.requests[0], COMPLETED)
+                    central.script = lambda _: CHARGED
+                    async with driver_process(*arguments, cwd=tmp_path) as (again, more):
+                        await shows(again, more, "CP-001 | COMPLETED | 0.06 kWh, €0.02 | outcome of the last request")
+                        await shows(again, more, "Requested charging at CP-001")
+                        await shows(again, more, "1 requests: 1 completed")
+                        assert await asyncio.wait_for(again.wait(), WITHIN_S) == 0
+
+    async def test_it_can_be_stopped_while_it_waits_for_a_broker(self, tmp_path):
+        (tmp_path / "requests.txt").write_text("CP-001\n", encoding="utf-8")
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            bootstrap = "{}:{}".format(*sock.getsockname())
+            async with driver_process("--driver-id", "d", "--kafka-bootstrap", bootstrap, cwd=tmp_path) as (
+                process,
+                lines,
+            ):
+                await shows(process, lines, "waiting for Kafka")
+                process.terminate()
+                assert await asyncio.wait_for(process.wait(), WITHIN_S) == 0
 
     async def test_a_missing_requests_file_ends_it_with_2_and_one_line(self, tmp_path):
-        code, err = await self.run("--driver-id", "d", "--requests-file", "nowhere.txt", cwd=tmp_path)
-        assert (code, len(err.splitlines())) == (2, 1)
-        assert err.startswith("evcharging driver: --requests-file nowhere.txt: cannot be read")
+        arguments = ("--driver-id", "d", "--requests-file", "nowhere.txt")
+        async with driver_process(*arguments, cwd=tmp_path) as (process, lines):
+            line = await shows(process, lines, "nowhere.txt")
+            assert line.startswith("evcharging driver: --requests-file nowhere.txt: cannot be read")
+            assert await asyncio.wait_for(process.wait(), WITHIN_S) == 2
+        assert len(lines) == 1
 
     async def test_an_address_that_is_none_ends_it_with_2(self, tmp_path):
-        (tmp_path / "requests.txt").write_text("CP-001\n")
-        code, err = await self.run("--driver-id", "d", "--kafka-bootstrap", "memory://", cwd=tmp_path)
-        assert code == 2
-        assert err.startswith("evcharging driver: --kafka-bootstrap memory://: ")
+        (tmp_path / "requests.txt").write_text("CP-001\n", encoding="utf-8")
+        arguments = ("--driver-id", "d", "--kafka-bootstrap", "memory://")
+        async with driver_process(*arguments, cwd=tmp_path) as (process, lines):
+            await shows(process, lines, "evcharging driver: --kafka-bootstrap memory://: ")
+            assert await asyncio.wait_for(process.wait(), WITHIN_S) == 2
