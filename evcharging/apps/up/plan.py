@@ -22,14 +22,16 @@ __all__ = ["Layout", "addresses_of", "charge_point_ids", "plan"]
 
 
 class StopStage(IntEnum):
-    """Who stops when: what causes work first, what carries it last."""
+    """Who stops when: what causes work first, what carries it last.
+
+    Monitors stop with their engines, or they would report as unreachable what was stopped on purpose.
+    """
 
     BROKERS = 0
     CHARGERS = 1
     CENTRAL = 2
-    MONITORS = 3
-    ENGINES = 4
-    DRIVERS = 5
+    ENGINES = 3
+    DRIVERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def _services(layout: Layout, client: httpx.AsyncClient, needs: Sequence[str]) -
                 *("--listen-port", str(layout.listen_port)),
             ),
             needs=needs,
+            loads_early=True,  # it takes longest: the broker deals out a group's partitions 3 s after its first member
             env={"CENTRAL_DATABASE_URL": layout.database, "CENTRAL_MQTT": layout.mqtt},
             ready=answers_ready(client, f"{layout.http}/ready"),
             stop_stage=StopStage.CENTRAL,
@@ -179,8 +182,9 @@ def _services(layout: Layout, client: httpx.AsyncClient, needs: Sequence[str]) -
                 *("--central-host", HOST, "--central-port", str(layout.http_port)),
             ),
             needs=("central", "engine"),
+            loads_early=True,
             ready=charge_points_ready(client, layout.http, layout.charge_points),
-            stop_stage=StopStage.MONITORS,
+            stop_stage=StopStage.ENGINES,
         ),
     ]
 

@@ -59,6 +59,11 @@ class ChildProcess:
         """Whether it still runs."""
         return self._process.returncode is None
 
+    def begin(self) -> None:
+        """Tell it that what it needs is there; see `evcharging.apps.up.launch`."""
+        if self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.write(b"\n")
+
     async def wait(self) -> int:
         """Wait for its end and for what it wrote last; returns the exit code, negative for a signal."""
         code = await self._process.wait()

@@ -46,6 +46,7 @@ class ServiceSpec:
         argv: the command; see `python_service` for those of this project.
         ready: asked again and again while the process runs and is not ready.
         needs: names of the services that have to be ready before it is started for the first time.
+        loads_early: its process is started at once and loads its code while what it needs gets ready.
         env: variables on top of those of the supervisor's own environment.
         restart: what its end means.
         stop_stage: the highest stage is stopped first; services of one stage stop together.
@@ -56,6 +57,7 @@ class ServiceSpec:
     argv: Sequence[str]
     ready: Probe = running
     needs: Sequence[str] = ()
+    loads_early: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     restart: Restart = Restart.ALWAYS
     stop_stage: int = 0

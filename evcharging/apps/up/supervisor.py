@@ -116,10 +116,9 @@ class Supervisor:
             await service.ready.wait()
 
     async def _keep(self, service: Service) -> None:
-        for name in service.spec.needs:
-            service.lacks = f"waits for {name}"
-            await self.services[name].ready.wait()
         backoff = Backoff()
+        if not service.spec.loads_early:
+            await self._needs_met(service)
         while True:
             code, ready_s = await self._run_once(service)
             how = describe_exit(code)
@@ -136,6 +135,12 @@ class Supervisor:
             self._tell(f"{service.spec.name} ended ({how}){_last_words(service)}; started again in {delay_s:g} s")
             await asyncio.sleep(delay_s)
 
+    async def _needs_met(self, service: Service) -> None:
+        for name in service.spec.needs:
+            service.lacks = f"waits for {name}"
+            await self.services[name].ready.wait()
+        service.lacks = "starting"
+
     async def _run_once(self, service: Service) -> tuple[int, float]:
         """Start it and wait for its end; returns the exit code and for how many seconds it was ready."""
         spec = service.spec
@@ -150,7 +155,7 @@ class Supervisor:
         except OSError as error:
             raise GaveUp(f"{spec.name} cannot be started: {error}") from error
         exited = asyncio.create_task(child.wait(), name=f"wait:{spec.name}")
-        probing = asyncio.create_task(self._probe(service), name=f"probe:{spec.name}")
+        probing = asyncio.create_task(self._begin_and_probe(service, child), name=f"probe:{spec.name}")
         try:
             await asyncio.wait({exited, probing}, return_when=asyncio.FIRST_COMPLETED)
             ready_at = probing.result() if probing.done() else None
@@ -162,8 +167,12 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(exited, probing, return_exceptions=True)
 
-    async def _probe(self, service: Service) -> float:
-        """Ask until it is ready, and return the moment. What runs once is ready by its end alone."""
+    async def _begin_and_probe(self, service: Service, child: ChildProcess) -> float:
+        """Let it begin, ask until it is ready, and return the moment. What runs once is ready by its end alone."""
+        started = time.monotonic()
+        if not service.ever_ready:
+            await self._needs_met(service)
+        child.begin()
         if service.spec.restart is Restart.RUN_ONCE:
             await asyncio.Event().wait()
         while (lacks := await service.spec.ready()) is not None:
@@ -173,7 +182,9 @@ class Supervisor:
             self._tell(f"{service.spec.name} is back (pid {service.pid})")
         service.ever_ready = True
         service.ready.set()
-        return time.monotonic()
+        ready_at = time.monotonic()
+        service.log.note(f"-- ready {ready_at - started:.1f} s after its start")
+        return ready_at
 
     def _keeper_ended(self, keeper: asyncio.Task[None]) -> None:
         if keeper.cancelled() or self._failed.done():

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 __all__ = ["Terminal"]
@@ -48,12 +48,11 @@ class Terminal:
         """Print one line."""
         self._console.print(Text(sentence, style), soft_wrap=True)
 
-    def say_table(self, rows: dict[str, str]) -> None:
+    def say_table(self, rows: Mapping[str, str]) -> None:
         """Print names and values in two columns."""
-        table = Table.grid(padding=(0, 2))
+        width = max(map(len, rows))
         for name, value in rows.items():
-            table.add_row(Text(f"  {name}", "bold"), Text(value))
-        self._console.print(table, soft_wrap=True)
+            self.say(f"  {name:<{width}}  {value}")
 
     def service_line(self, name: str, line: str, level: int) -> None:
         """Print one line of a service's, if it matters enough."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,12 @@ def launch(directory: Path, module: str, *arguments: str) -> subprocess.Popen[st
     )
 
 
+def begin(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
 def first_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
@@ -59,17 +66,37 @@ def directory(tmp_path: Path) -> Path:
 
 def test_the_arguments_reach_the_service(directory):
     with launch(directory, "obedient", "--port", "1") as process:
+        begin(process)
         assert first_line(process) == "runs --port 1"
         process.kill()
 
 
 def test_the_exit_code_is_the_services(directory):
     with launch(directory, "brief") as process:
+        begin(process)
         assert process.wait(DEADLINE_S) == 3
+
+
+def test_a_service_is_loaded_at_once_and_begins_when_it_is_told_to(directory):
+    (directory / "loud.py").write_text("print('loaded', flush=True)\ndef main(argv):\n    print('begun', flush=True)\n")
+    with launch(directory, "loud") as process:
+        assert first_line(process) == "loaded"
+        assert process.stdout is not None
+        assert not select.select([process.stdout], [], [], 0.2)[0]
+        begin(process)
+        assert first_line(process) == "begun"
+
+
+def test_a_service_whose_parent_ends_before_it_begins_ends(directory):
+    with launch(directory, "obedient") as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(DEADLINE_S) == -signal.SIGTERM
 
 
 def test_a_service_drains_when_its_parent_is_gone(directory):
     with launch(directory, "obedient") as process:
+        begin(process)
         first_line(process)
         assert process.stdin is not None
         process.stdin.close()
@@ -78,6 +105,7 @@ def test_a_service_drains_when_its_parent_is_gone(directory):
 
 def test_a_service_that_does_not_drain_in_time_is_ended(directory):
     with launch(directory, "deaf") as process:
+        begin(process)
         first_line(process)
         assert process.stdin is not None
         process.stdin.close()
@@ -89,6 +117,7 @@ def test_a_service_whose_parent_was_killed_ends(directory):
         "import subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-m', 'evcharging.apps.up.launch', 'obedient'],"
         " stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)\n"
+        "child.stdin.write('\\n'); child.stdin.flush()\n"
         "child.stdout.readline()\n"
         "print(child.pid, flush=True)\n"
         "child.wait()"

@@ -84,6 +84,26 @@ async def test_a_service_starts_only_once_what_it_needs_is_ready(stage: Stage) -
         assert ("quick", "seen True") in [line[:2] for line in stage.shown]
 
 
+async def test_a_service_that_loads_early_begins_once_what_it_needs_is_ready(stage: Stage) -> None:
+    mark = stage.directory / "mark"
+    loaded = stage.directory / "loaded"
+    slow = stage.spec(
+        "slow",
+        f"import pathlib, time\nwhile not pathlib.Path({str(loaded)!r}).exists(): time.sleep(0.01)\n"
+        f"pathlib.Path({str(mark)!r}).touch(); {RUNS}",
+    )
+    early = stage.spec(
+        "early",
+        f"import os, pathlib; pathlib.Path({str(loaded)!r}).touch(); input()\n"
+        f"print('seen', os.path.exists({str(mark)!r})); {RUNS}",
+        needs=("slow",),
+        loads_early=True,
+    )
+    async with stage.running(early, slow) as supervisor:
+        assert ("early", "seen True") in [line[:2] for line in stage.shown]
+        assert supervisor.services["early"].starts == 1
+
+
 async def test_a_killed_service_is_started_again_and_the_terminal_hears_of_it(stage: Stage) -> None:
     async with stage.running(stage.spec("engine")) as supervisor:
         engine = supervisor.services["engine"]
@@ -107,7 +127,7 @@ async def test_a_service_that_ends_is_not_ready_meanwhile(stage: Stage) -> None:
 
 async def test_the_end_of_an_essential_service_ends_the_run_and_repeats_its_last_error(stage: Stage) -> None:
     code = "import sys; sys.stderr.write('the disk is full\\n'); sys.exit(1)"
-    broker = stage.spec("kafka", f"print('up', flush=True); input(); {code}", restart=Restart.ESSENTIAL)
+    broker = stage.spec("kafka", f"print('up', flush=True); input(); input(); {code}", restart=Restart.ESSENTIAL)
     async with stage.running(broker) as supervisor:
         child = supervisor.services["kafka"].child
         assert child is not None
@@ -148,7 +168,7 @@ async def test_refused_settings_end_the_run_with_what_the_service_said(stage: St
 
 async def test_exit_2_of_a_service_that_was_ready_before_is_a_crash_like_any_other(stage: Stage) -> None:
     code = f"import os, sys; p = {str(stage.directory / 'ran')!r}; again = os.path.exists(p); open(p, 'a').close()\n"
-    code += "print('up', flush=True); input() if not again else None; sys.exit(2)"
+    code += "print('up', flush=True); again or (input(), input()); sys.exit(2)"
     async with stage.running(stage.spec("central", code)) as supervisor:
         central = supervisor.services["central"]
         assert central.child is not None
