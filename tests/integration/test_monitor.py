@@ -31,6 +31,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.detail: dict[str, str | None] = {"CP-001": None, "CP-002": None}
+        self.offer: dict[str, float] = {}
         self.answering = asyncio.Event()
         self.answering.set()
         self.probes = 0
@@ -43,7 +44,7 @@ class FakeEngine:
         if cp_id not in self.detail:
             return JSONResponse({"title": "unknown"}, 404)
         detail = self.detail[cp_id]
-        body = {"cp_id": cp_id, "healthy": detail is None, "state": "ACTIVATED", "detail": detail}
+        body = {"cp_id": cp_id, "healthy": detail is None, "state": "ACTIVATED", "detail": detail, **self.offer}
         return JSONResponse(body, 200 if detail is None else 503)
 
 
@@ -180,6 +181,18 @@ async def test_it_registers_the_charge_point_and_reports_it_healthy(engine_sock,
         "health_url": f"http://127.0.0.1:{port_of(engine_sock)}/health/CP-001",
     }
     assert [call[0] for call in central.calls].count("register") == 1
+
+
+async def test_price_and_rating_it_was_not_given_are_the_engines_and_a_change_is_registered(engine_sock, central_sock):
+    engine, central = FakeEngine(), FakeCentral()
+    engine.offer = {"price_per_kwh": 0.3, "rating_kw": 22.0}
+    settings = settings_for(engine_sock, central_sock, rating_kw=11)
+    async with up(engine.app, engine_sock), up(central.app, central_sock), monitoring(settings):
+        await central.hears("register", since=0, price_per_kwh=0.3, rating_kw=11.0)
+        engine.offer = {"price_per_kwh": 0.35, "rating_kw": 22.0}
+        await central.hears("register", price_per_kwh=0.35, rating_kw=11.0)
+        await central.hears("health", healthy=True)
+    assert [kind for kind, _, _ in central.calls].count("register") == 2
 
 
 async def test_it_reports_again_and_again_while_nothing_changes(engine_sock, central_sock):

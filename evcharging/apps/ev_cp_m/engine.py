@@ -1,4 +1,7 @@
-"""Probes an engine over HTTP: ``GET /health/{cp_id}``, 200 or 503 with ``{cp_id, healthy, state, detail}``."""
+"""Probes an engine over HTTP: ``GET /health/{cp_id}``, 200 or 503 with ``{cp_id, healthy, state, detail}``.
+
+An engine may add ``price_per_kwh`` and ``rating_kw``, with which its charge point is then registered.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from evcharging.apps.ev_cp_m.judge import ENGINE_UNREACHABLE, Probe
+from evcharging.apps.ev_cp_m.judge import ENGINE_UNREACHABLE, Offer, Probe
 
 __all__ = ["Engine"]
 
@@ -19,6 +22,8 @@ LONGEST_DETAIL = 200
 class _Health(BaseModel):
     healthy: bool
     detail: str | None = None
+    price_per_kwh: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    rating_kw: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class Engine:
@@ -50,19 +55,19 @@ class Engine:
         except (httpx.HTTPError, TimeoutError):
             return Probe(False, ENGINE_UNREACHABLE)
         latency_ms = round((self._clock_s() - began_s) * 1000, 3)
-        healthy, detail = _read(response)
-        return Probe(healthy, detail, latency_ms)
+        return _read(response, latency_ms)
 
 
-def _read(response: httpx.Response) -> tuple[bool, str | None]:
+def _read(response: httpx.Response, latency_ms: float) -> Probe:
     if response.status_code == httpx.codes.NOT_FOUND:
-        return False, "unknown_to_engine"
+        return Probe(False, "unknown_to_engine", latency_ms)
     if response.status_code not in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE):
-        return False, f"engine_answered_{response.status_code}"
+        return Probe(False, f"engine_answered_{response.status_code}", latency_ms)
     try:
         health = _Health.model_validate_json(response.content)
     except ValidationError:
-        return False, "engine_answer_unreadable"
+        return Probe(False, "engine_answer_unreadable", latency_ms)
     healthy = health.healthy and response.status_code == httpx.codes.OK
     detail = health.detail[:LONGEST_DETAIL] if health.detail else None
-    return healthy, detail or (None if healthy else "unhealthy")
+    offer = Offer(health.price_per_kwh, health.rating_kw)
+    return Probe(healthy, detail or (None if healthy else "unhealthy"), latency_ms, offer)

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ENGINE_UNREACHABLE", "MISSES", "HealthJudge", "Probe", "Verdict"]
+__all__ = ["ENGINE_UNREACHABLE", "MISSES", "HealthJudge", "Offer", "Probe", "Verdict"]
 
 ENGINE_UNREACHABLE = "engine_unreachable"
 MISSES = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What an engine says of a charge point beside its health: the price it is set to, and its rated power."""
+
+    price_per_kwh: float | None = None
+    rating_kw: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """The outcome of one probe.
 
-    ``detail`` says what is wrong where it is not healthy; ``latency_ms`` is None where there was no answer.
+    ``detail`` says what is wrong where it is not healthy; ``latency_ms`` and ``offer`` are None where there was no
+    answer.
     """
 
     healthy: bool
     detail: str | None = None
     latency_ms: float | None = None
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from evcharging.apps.ev_cp_m.central import Central, CentralAway, CentralRefusal, NotRegistered
-from evcharging.apps.ev_cp_m.judge import HealthJudge, Probe, Verdict
+from evcharging.apps.ev_cp_m.judge import HealthJudge, Offer, Probe, Verdict
 from evcharging.messages.control import HealthReport, Registration
 
 __all__ = ["ChargePointMonitor", "Prober"]
@@ -30,7 +30,7 @@ class ChargePointMonitor:
     """One charge point's monitor.
 
     Args:
-        registration: how the charge point makes itself known.
+        registration: how the charge point makes itself known; price and rating it leaves out are the engine's.
         engine: who is probed.
         central: who is told.
         judge: what makes it healthy or not.
@@ -48,6 +48,7 @@ class ChargePointMonitor:
         interval_s: float,
         monitor_id: str,
     ) -> None:
+        self._stated = registration
         self._registration = registration
         self._cp_id = registration.cp_id
         self._engine = engine
@@ -56,7 +57,7 @@ class ChargePointMonitor:
         self._interval_s = interval_s
         self._monitor_id = monitor_id
         self._due = asyncio.Event()
-        self._registered = False
+        self._registered: Registration | None = None
         self._trouble: str | None = None
         self._log = structlog.get_logger().bind(who=f"CP_M:{self._cp_id}")
 
@@ -72,6 +73,8 @@ class ChargePointMonitor:
         while True:
             before = self._judge.verdict
             probe = await self._engine.probe(self._cp_id)
+            if probe.offer is not None:
+                self._registration = _completed(self._stated, probe.offer)
             after = self._judge.judge(probe)
             self._log_change(before, after, probe)
             self._due.set()
@@ -80,21 +83,24 @@ class ChargePointMonitor:
 
     async def _keep_telling(self) -> None:
         while True:
+            await self._due.wait()
+            self._due.clear()
             try:
                 await self._tell()
             except NotRegistered:
                 self._log.info("Central does not know this charge point; registering again")
-                self._registered = False
+                self._registered = None
+            except CentralAway as away:
+                self._registered = None
+                self._log_trouble(away)
             except CentralRefusal as refusal:
-                self._registered = self._registered and not isinstance(refusal, CentralAway)
                 self._log_trouble(refusal)
-            await self._due.wait()
-            self._due.clear()
 
     async def _tell(self) -> None:
-        if not self._registered:
-            new = await self._central.register(self._registration)
-            self._registered = True
+        if self._registered != self._registration:
+            registration = self._registration
+            new = await self._central.register(registration)
+            self._registered = registration
             known = {True: " (new to it)", False: " (known to it)", None: ""}[new]
             self._log.info(f"registered with Central{known}")
         verdict = self._judge.verdict
@@ -132,3 +138,12 @@ class ChargePointMonitor:
             self._log.info(f"healthy, answered in {probe.latency_ms or 0:.0f} ms")
         elif was is not now or (not now and before != after and probe.detail != (before and before.detail)):
             self._log.error(f"unhealthy: {probe.detail}")
+
+
+def _completed(stated: Registration, offer: Offer) -> Registration:
+    unstated = {
+        name: value
+        for name, value in (("price_per_kwh", offer.price_per_kwh), ("rating_kw", offer.rating_kw))
+        if getattr(stated, name) is None
+    }
+    return stated.model_copy(update=unstated)

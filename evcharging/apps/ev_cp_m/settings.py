@@ -44,8 +44,10 @@ class MonitorSettings(ServiceSettings):
     central_timeout_s: float = Field(2.0, gt=0, le=60, description="seconds a call to Central over HTTP may take")
     misses: int = Field(3, ge=1, le=100, description="probes missed in a row that make a charge point unhealthy")
     location: str | None = Field(None, max_length=200, description="where the charge points stand, for Central")
-    price_per_kwh: float | None = Field(None, ge=0, description="price they register with, per kWh")
-    rating_kw: float | None = Field(None, gt=0, description="rated power they register with, kW")
+    price_per_kwh: float | None = Field(
+        None, ge=0, description="price they register with, per kWh; unset: the engine's"
+    )
+    rating_kw: float | None = Field(None, gt=0, description="rated power they register with, kW; unset: the engine's")
 
     @field_validator("cp_id")
     @classmethod

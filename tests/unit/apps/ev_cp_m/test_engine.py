@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from evcharging.apps.ev_cp_m.engine import Engine
-from evcharging.apps.ev_cp_m.judge import Probe
+from evcharging.apps.ev_cp_m.judge import Offer, Probe
 
 
 async def probed(status: int, body: str, *, cp_id: str = "CP-001", asked: list[str] | None = None) -> Probe:
@@ -52,7 +52,20 @@ async def probed(status: int, body: str, *, cp_id: str = "CP-001", asked: list[s
     ],
 )
 async def test_an_answer_is_read_as_healthy_or_as_what_is_wrong_with_it(status, body, healthy, detail):
-    assert await probed(status, body) == Probe(healthy, detail, latency_ms=250.0)
+    probe = await probed(status, body)
+    assert (probe.healthy, probe.detail, probe.latency_ms) == (healthy, detail, 250.0)
+
+
+async def test_price_and_rating_are_read_where_the_engine_says_them():
+    probe = await probed(503, '{"healthy": false, "price_per_kwh": 0.3, "rating_kw": 22}')
+    assert probe.offer == Offer(price_per_kwh=0.3, rating_kw=22)
+    assert (await probed(200, '{"healthy": true}')).offer == Offer()
+    assert (await probed(404, "")).offer is None
+
+
+async def test_a_price_that_cannot_be_makes_the_answer_unreadable():
+    probe = await probed(200, '{"healthy": true, "price_per_kwh": -1}')
+    assert (probe.healthy, probe.detail) == (False, "engine_answer_unreadable")
 
 
 async def test_the_charge_point_is_named_in_the_path_whatever_its_characters():
