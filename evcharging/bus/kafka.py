@@ -85,7 +85,7 @@ class KafkaBus:
             group=group,
             sticky=sticky,
             on_assignment=on_assignment,
-            connected=lambda: self._sender.link.connected,
+            link=self._sender.link,
         )
 
     def health(self) -> BusHealth:

@@ -7,7 +7,6 @@ is read from its beginning and the records that are too old are left out here.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,8 +16,9 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from evcharging.bus.bounded import ended
 from evcharging.bus.kafka_settings import KafkaSettings
-from evcharging.bus.kafka_topics import create_topics
+from evcharging.bus.kafka_topics import create_topics, describe_cluster
 from evcharging.bus.progress import Progress
 from evcharging.bus.protocol import Position, Since, Start
 
@@ -40,11 +40,33 @@ class Starting:
     def __init__(self, starts: Mapping[str, Start]) -> None:
         self._starts = starts
         self._not_before_ms: dict[Partition, int] = {}
+        self._cluster_id: str | None = None
 
     @property
     def topics(self) -> list[str]:
         """The topics to read."""
         return list(self._starts)
+
+    async def recognise(self, settings: KafkaSettings, progress: Progress) -> None:
+        """Forget the positions if another cluster answers than before: they say nothing of its log.
+
+        That log is then read from its beginning, since all of it is younger than this reader.
+        """
+        cluster_id = (await describe_cluster(settings)).id
+        if self._cluster_id not in (None, cluster_id):
+            log.error(
+                "another broker answers, with a log of its own; reading it from the beginning, what the old one held "
+                "and was not read is gone",
+                topics=self.topics,
+                bootstrap=settings.bootstrap,
+            )
+            self._starts = {
+                topic: Position.COMMITTED if start is Position.COMMITTED else Position.BEGINNING
+                for topic, start in self._starts.items()
+            }
+            self._not_before_ms.clear()
+            progress.assign({})
+        self._cluster_id = cluster_id
 
     def not_too_old(self, partition: Partition, found: Sequence[Any]) -> Sequence[Any]:
         """Leave out what comes before the first record of the moment that `Since` names."""
@@ -162,6 +184,7 @@ async def open_without_group(settings: KafkaSettings, starting: Starting, progre
     consumer = AIOKafkaConsumer(**settings.consumer_options())
     try:
         async with asyncio.timeout(settings.request_timeout_s):
+            await starting.recognise(settings, progress)
             await consumer.start()
             partitions = [
                 TopicPartition(topic, number)
@@ -178,7 +201,8 @@ async def open_without_group(settings: KafkaSettings, starting: Starting, progre
 
 async def open_with_group(
     settings: KafkaSettings,
-    topics: Sequence[str],
+    starting: Starting,
+    progress: Progress,
     *,
     group: str,
     sticky: bool,
@@ -197,10 +221,11 @@ async def open_with_group(
     )
     try:
         async with asyncio.timeout(settings.request_timeout_s):
+            await starting.recognise(settings, progress)
             await consumer.start()
-            for topic in topics:
+            for topic in starting.topics:
                 await _partitions_of(settings, consumer, topic)
-        consumer.subscribe(list(topics), listener=_Listener(consumer, on_revoked, on_assigned))
+        consumer.subscribe(starting.topics, listener=_Listener(consumer, on_revoked, on_assigned))
     except BaseException:
         await discard(consumer)
         raise
@@ -209,15 +234,12 @@ async def open_with_group(
 
 async def discard(consumer: AIOKafkaConsumer) -> None:
     """Close ``consumer``, leaving its group, within a bounded time whatever state the broker is in."""
-    try:
-        async with asyncio.timeout(STOP_S):
-            await consumer.stop()
-    except UNREACHABLE:
+    if not await ended(consumer.stop(), STOP_S):
         await _close_parts(consumer)
 
 
 async def _close_parts(consumer: AIOKafkaConsumer) -> None:
-    # `stop` hangs in the group's coordinator when its broker does; it then leaves tasks behind that nothing public ends
+    # `stop` hangs in the group's coordinator when its broker does, and leaves tasks behind that nothing public ends.
     coordinator, fetcher = consumer._coordinator, consumer._fetcher  # noqa: SLF001
     tasks = [
         task
@@ -226,11 +248,11 @@ async def _close_parts(consumer: AIOKafkaConsumer) -> None:
     ]
     for task in tasks:
         task.cancel()
-    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), STOP_S)
+    if tasks:
+        await asyncio.wait(tasks, timeout=STOP_S)
     for part in (fetcher, consumer._client):  # noqa: SLF001
         if part is not None:
-            with contextlib.suppress(*UNREACHABLE):
-                await asyncio.wait_for(part.close(), STOP_S)
+            await ended(part.close(), STOP_S)
 
 
 async def _partitions_of(settings: KafkaSettings, consumer: AIOKafkaConsumer, topic: str) -> set[int]:
@@ -245,7 +267,7 @@ async def _partitions_of(settings: KafkaSettings, consumer: AIOKafkaConsumer, to
 
 
 def _sticky_assignor() -> type[StickyPartitionAssignor]:
-    # It keeps what its member holds in class attributes: without a class of its own, members in one process mix them up.
+    # It keeps what its member holds in class attributes: members in one process need a class each.
     return type("StickyPartitionAssignor", (StickyPartitionAssignor,), {})
 
 

@@ -6,7 +6,6 @@ It knows nothing of what is sent; `evcharging.bus.kafka_sender` keeps the record
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +14,10 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from evcharging.bus.bounded import ended
 from evcharging.bus.kafka_settings import KafkaSettings
-from evcharging.bus.kafka_topics import broker_addresses, quiet_library_logs
+from evcharging.bus.kafka_topics import describe_cluster, quiet_library_logs
+from evcharging.bus.ratelimit import RateLimit
 
 __all__ = ["Link", "ProducerReplaced"]
 
@@ -25,9 +26,10 @@ log = structlog.get_logger(__name__)
 PROBE_EVERY_S = 2.0
 PROBE_TIMEOUT_S = 5.0
 RETRY_S = 0.5
-LOG_EVERY_S = 5.0
+COMPLAIN_PER_S = 0.2
 LOOK_ELSEWHERE_AFTER_S = 6.0
 DRAIN_S = 10.0
+CLOSE_S = 2.0
 
 
 class ProducerReplaced(Exception):
@@ -35,13 +37,17 @@ class ProducerReplaced(Exception):
 
 
 class Link:
-    """The producer of the moment and what is known of its connection."""
+    """The producer of the moment and what is known of its connection.
+
+    ``moves`` counts how often the broker was found at another address: whoever is connected to the old one is lost.
+    """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self.current: AIOKafkaProducer | None = None
         self.connected = False
         self.detail: str | None = "not started"
+        self.moves = 0
         self._ready = asyncio.Event()
         self._in_flight: set[asyncio.Future[Any]] = set()
         self._replacing: asyncio.Task[None] | None = None
@@ -119,7 +125,7 @@ class Link:
 
     async def _connect(self) -> None:
         since = time.monotonic()
-        logged = -LOG_EVERY_S
+        complaints = RateLimit(per_s=COMPLAIN_PER_S)
         while True:
             producer = AIOKafkaProducer(**self._settings.producer_options())
             try:
@@ -127,13 +133,11 @@ class Link:
                     await producer.start()
             except (KafkaError, OSError, TimeoutError) as error:
                 await _discard(producer)
-                away_s = time.monotonic() - since
-                if away_s - logged >= LOG_EVERY_S:
-                    logged = away_s
+                if complaints.admit() is not None:
                     log.warning(
                         "waiting for Kafka",
                         bootstrap=self._settings.bootstrap,
-                        waited_s=round(away_s),
+                        waited_s=round(time.monotonic() - since),
                         error=str(error) or repr(error),
                     )
                 self._set_connected(connected=False, detail=f"no Kafka at {self._settings.bootstrap}")
@@ -151,7 +155,7 @@ class Link:
     async def _probe(self) -> None:
         """Ask for metadata again and again; when nobody answers, look whether the broker is elsewhere."""
         lost_at: float | None = None
-        logged_at = 0.0
+        complaints = RateLimit(per_s=COMPLAIN_PER_S)
         while True:
             await asyncio.sleep(PROBE_EVERY_S)
             producer = self.current
@@ -168,8 +172,7 @@ class Link:
                 self._set_connected(connected=True, detail=None)
                 continue
             lost_at = now if lost_at is None else lost_at
-            if now - logged_at >= LOG_EVERY_S:
-                logged_at = now
+            if complaints.admit() is not None:
                 log.warning("Kafka does not answer", bootstrap=self._settings.bootstrap, away_s=round(now - lost_at))
             self._set_connected(connected=False, detail=f"Kafka at {self._settings.bootstrap} does not answer")
             if now - lost_at >= LOOK_ELSEWHERE_AFTER_S:
@@ -179,10 +182,11 @@ class Link:
         known = frozenset((broker.host, broker.port) for broker in producer.client.cluster.brokers())
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
-                found = await broker_addresses(self._settings)
+                found = (await describe_cluster(self._settings)).addresses
         except (KafkaError, OSError, TimeoutError):
             return
         if found and not found & known:
+            self.moves += 1
             self._abandon()
             self.replace(producer, ConnectionError(f"the broker has moved from {sorted(known)} to {sorted(found)}"))
 
@@ -216,9 +220,6 @@ def _pass_on(done: asyncio.Future[Any], outcome: asyncio.Future[Any]) -> None:
 
 async def _discard(producer: AIOKafkaProducer) -> None:
     """Close ``producer`` now. Its own ``stop`` would first wait, without end, for batches that cannot be sent."""
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(2):
-            await producer.client.close()
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(producer._sender.close(), 2)  # noqa: SLF001 - nothing public ends the task
+    await ended(producer.client.close(), CLOSE_S)
+    await ended(producer._sender.close(), CLOSE_S)  # noqa: SLF001 - nothing public ends the task
     producer._closed = True  # noqa: SLF001 - or its destructor warns of what has just been done

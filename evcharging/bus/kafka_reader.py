@@ -24,6 +24,7 @@ from evcharging.bus.kafka_consumer import (
     open_with_group,
     open_without_group,
 )
+from evcharging.bus.kafka_link import Link
 from evcharging.bus.kafka_settings import KafkaSettings
 from evcharging.bus.progress import Progress
 from evcharging.bus.protocol import (
@@ -34,6 +35,7 @@ from evcharging.bus.protocol import (
     Start,
     SubscriptionHealth,
 )
+from evcharging.bus.ratelimit import RateLimit
 
 __all__ = ["KafkaSubscription"]
 
@@ -44,7 +46,7 @@ Partition = tuple[str, int]
 WATCH_EVERY_S = 2.0
 WATCH_TIMEOUT_S = 5.0
 RETRY_S = 0.5
-LOG_EVERY_S = 5.0
+COMPLAIN_PER_S = 0.2
 GRACE_S = 0.5
 
 
@@ -59,7 +61,7 @@ class KafkaSubscription:
         group: str | None,
         sticky: bool,
         on_assignment: AssignmentCallback | None,
-        connected: Callable[[], bool],
+        link: Link,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -67,7 +69,9 @@ class KafkaSubscription:
         self._group = group
         self._sticky = sticky
         self._on_assignment = on_assignment
-        self._connected = connected
+        self._link = link
+        self._moves = 0
+        self._shrunk = False
         self._monotonic = monotonic
         self._progress = Progress(monotonic)
         self._starting = Starting(starts)
@@ -77,7 +81,7 @@ class KafkaSubscription:
         self._watch: asyncio.Task[None] | None = None
         self._watched_at = monotonic()
         self._empty_since: float | None = None
-        self._logged_at = -LOG_EVERY_S
+        self._complaints = RateLimit(per_s=COMPLAIN_PER_S)
 
     async def __aenter__(self) -> Self:
         while self._consumer is None:
@@ -218,19 +222,20 @@ class KafkaSubscription:
                 self._settled.clear()
                 self._consumer = await open_with_group(
                     self._settings,
-                    list(self._starts),
+                    self._starting,
+                    self._progress,
                     group=self._group,
                     sticky=self._sticky,
                     on_revoked=self._settled.clear,
                     on_assigned=self._assigned,
                 )
         except UNREACHABLE as error:
-            now = self._monotonic()
-            if now - self._logged_at >= LOG_EVERY_S:
-                self._logged_at = now
+            if self._complaints.admit() is not None:
                 log.warning("waiting for Kafka to read from", topics=sorted(self._starts), error=repr(error))
             await asyncio.sleep(RETRY_S)
         else:
+            self._moves = self._link.moves
+            self._shrunk = False
             self._watched_at = self._monotonic()
             self._empty_since = None
 
@@ -256,9 +261,14 @@ class KafkaSubscription:
 
     async def _reopen_if_hung(self) -> None:
         """Replace a consumer that was asked all the while and has stood still, or whose broker cannot be asked."""
+        if self._consumer is None or not self._link.connected:
+            return
+        if self._moves != self._link.moves or self._shrunk:
+            await self._reopen("the log has shrunk" if self._shrunk else "the broker has moved")
+            return
         now = self._monotonic()
         self._empty_since = now if self._empty_since is None else self._empty_since
-        if now - self._empty_since < STALLED_AFTER_S or self._consumer is None or not self._connected():
+        if now - self._empty_since < STALLED_AFTER_S:
             return
         if not self._progress.health().progressing:
             await self._reopen(f"no progress for {STALLED_AFTER_S:.0f} s, {self._progress.lag()} records behind")
@@ -282,5 +292,7 @@ class KafkaSubscription:
                 continue
             if consumer is self._consumer and self._settled.is_set():
                 self._watched_at = self._monotonic()
-                for tp, end in ends.items():
-                    self._progress.saw_end((tp.topic, tp.partition), end)
+                found = {(tp.topic, tp.partition): end for tp, end in ends.items()}
+                self._shrunk = self._progress.overtakes(found)
+                for partition, end in found.items():
+                    self._progress.saw_end(partition, end)

@@ -25,6 +25,7 @@ from evcharging.bus.kafka_settings import KafkaSettings
 from evcharging.bus.kafka_topics import create_topics
 from evcharging.bus.partitioning import partition_for
 from evcharging.bus.protocol import BusOverloaded, BusStopped, RecordRefused
+from evcharging.bus.ratelimit import RateLimit
 
 __all__ = ["KafkaSender"]
 
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 Headers = Sequence[tuple[str, bytes]]
 
 _RETRY_S = 0.5
+_COMPLAIN_PER_S = 0.2
 _RECORD_OVERHEAD_BYTES = 32
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError)
 
@@ -178,6 +180,7 @@ class KafkaSender:
 
     async def _route(self, topic: str) -> None:
         """Find out how many partitions ``topic`` has, creating it where it is missing, then let its records go."""
+        complaints = RateLimit(per_s=_COMPLAIN_PER_S)
         while True:
             producer = await self.link.producer()
             try:
@@ -186,7 +189,8 @@ class KafkaSender:
                 count = len(await producer.partitions_for(topic))
                 break
             except (KafkaError, OSError, TimeoutError) as error:
-                log.warning("a topic is not available yet", topic=topic, error=repr(error))
+                if complaints.admit() is not None:
+                    log.warning("a topic is not available yet", topic=topic, error=repr(error))
                 await asyncio.sleep(_RETRY_S)
         self._counts[topic] = count
         for entry in self._unrouted.pop(topic):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -17,11 +18,19 @@ from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_co
 from evcharging.bus.checks import COMPACTED
 from evcharging.bus.kafka_settings import KafkaSettings
 
-__all__ = ["broker_addresses", "create_topics", "quiet_library_logs"]
+__all__ = ["Cluster", "create_topics", "describe_cluster", "quiet_library_logs"]
 
 log = structlog.get_logger(__name__)
 
 MOST_COPIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One cluster: another id is another log, even at the same address."""
+
+    id: str
+    addresses: frozenset[tuple[str, int]]
 
 
 async def create_topics(settings: KafkaSettings, names: Iterable[str]) -> None:
@@ -54,20 +63,21 @@ async def create_topics(settings: KafkaSettings, names: Iterable[str]) -> None:
         await admin.close()
 
 
-async def broker_addresses(settings: KafkaSettings) -> frozenset[tuple[str, int]]:
-    """Where the brokers behind the bootstrap address are at the moment.
+async def describe_cluster(settings: KafkaSettings) -> Cluster:
+    """Who answers at the bootstrap address at the moment.
 
     Raises:
-        KafkaError: none answers.
+        KafkaError: nobody does.
     """
     quiet_library_logs()
     admin = AIOKafkaAdminClient(**settings.client_options())
     try:
         await admin.start()
-        cluster = await admin.describe_cluster()
-        return frozenset((str(broker["host"]), int(broker["port"])) for broker in cluster["brokers"])
+        described = await admin.describe_cluster()
     finally:
         await admin.close()
+    addresses = frozenset((str(broker["host"]), int(broker["port"])) for broker in described["brokers"])
+    return Cluster(str(described["cluster_id"]), addresses)
 
 
 def quiet_library_logs() -> None:

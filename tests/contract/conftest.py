@@ -22,7 +22,7 @@ CACHE = Path(__file__).resolve().parents[2] / ".cache" / "kafka"
 @pytest.fixture(scope="session")
 def apache_kafka() -> Iterator[ApacheKafka]:
     """One node for the whole run. Where it cannot run, the tests that want it fail and say why."""
-    node = ApacheKafka(kafka_jars(CACHE))
+    node = ApacheKafka(kafka_jars(CACHE), properties={"log.cleaner.backoff.ms": "500"})
     # In a thread of its own: where this is asked for by an asynchronous fixture, a loop is already running.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, node.start()).result()

@@ -25,7 +25,7 @@ from aiokafka.errors import KafkaError
 
 from evcharging.apps.broker.jars import DEFAULT_CACHE, KafkaJarsMissing, kafka_jars
 from evcharging.bus.kafka_settings import KafkaSettings
-from evcharging.bus.kafka_topics import broker_addresses
+from evcharging.bus.kafka_topics import describe_cluster
 
 __all__ = ["ApacheKafka", "ApacheKafkaFailed", "main"]
 
@@ -155,7 +155,7 @@ class ApacheKafka:
             async with asyncio.timeout(START_TIMEOUT_S):
                 while process.poll() is None:
                     with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                        if await broker_addresses(self._probe):
+                        if (await describe_cluster(self._probe)).addresses:
                             return
                     await asyncio.sleep(0.2)
         except TimeoutError:
