@@ -200,7 +200,8 @@ class _Broker(Broker):
         finally:
             self._peers.discard(peer)
             writer.close()
-            with contextlib.suppress(OSError):
+            # Cancelled here, at the end of the process, it would be reported by asyncio's streams as an error (3.11).
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
     async def _publish_retained_messages_for_subscription(
