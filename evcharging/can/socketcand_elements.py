@@ -70,15 +70,13 @@ class ChannelList:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """The client puts a frame on its channel."""
 
     frame: WireFrame
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A frame that somebody else put on the channel, with the time the server saw it (Unix seconds)."""
 
     frame: WireFrame
