@@ -14,10 +14,10 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from evcharging.bus.checks import checked_starts
+from evcharging.bus.kafka_cluster import create_topics
 from evcharging.bus.kafka_reader import KafkaSubscription
 from evcharging.bus.kafka_sender import KafkaSender
 from evcharging.bus.kafka_settings import KafkaSettings
-from evcharging.bus.kafka_topics import create_topics
 from evcharging.bus.protocol import AssignmentCallback, BusHealth, BusStopped, Start, Subscription
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import TOPICS

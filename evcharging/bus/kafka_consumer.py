@@ -17,8 +17,8 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from evcharging.bus.bounded import ended
+from evcharging.bus.kafka_cluster import create_topics, describe_cluster
 from evcharging.bus.kafka_settings import KafkaSettings
-from evcharging.bus.kafka_topics import create_topics, describe_cluster
 from evcharging.bus.progress import Progress
 from evcharging.bus.protocol import Position, Since, Start
 

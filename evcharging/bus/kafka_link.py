@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from evcharging.bus.bounded import ended
+from evcharging.bus.kafka_cluster import describe_cluster, quiet_library_logs, why_unreachable
 from evcharging.bus.kafka_settings import KafkaSettings
-from evcharging.bus.kafka_topics import describe_cluster, quiet_library_logs
 from evcharging.bus.ratelimit import RateLimit
 
 __all__ = ["Link", "ProducerReplaced"]
@@ -134,13 +134,16 @@ class Link:
             except (KafkaError, OSError, TimeoutError) as error:
                 await _discard(producer)
                 if complaints.admit() is not None:
+                    why = await why_unreachable(self._settings) or repr(error)
                     log.warning(
                         "waiting for Kafka",
                         bootstrap=self._settings.bootstrap,
                         waited_s=round(time.monotonic() - since),
-                        error=str(error) or repr(error),
+                        error=why,
                     )
-                self._set_connected(connected=False, detail=f"no Kafka at {self._settings.bootstrap}")
+                    self._set_connected(
+                        connected=False, detail=f"cannot connect to Kafka at {self._settings.bootstrap}: {why}"
+                    )
                 await asyncio.sleep(RETRY_S)
             except BaseException:
                 await _discard(producer)

@@ -20,9 +20,9 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 
 from evcharging.bus import futures, metrics
 from evcharging.bus.checks import refuse_impossible
+from evcharging.bus.kafka_cluster import create_topics
 from evcharging.bus.kafka_link import Link, ProducerReplaced
 from evcharging.bus.kafka_settings import KafkaSettings
-from evcharging.bus.kafka_topics import create_topics
 from evcharging.bus.partitioning import partition_for
 from evcharging.bus.protocol import BusOverloaded, BusStopped, RecordRefused
 from evcharging.bus.ratelimit import RateLimit

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,8 +24,8 @@ from typing import Self
 from aiokafka.errors import KafkaError
 
 from evcharging.apps.broker.jars import DEFAULT_CACHE, KafkaJarsMissing, kafka_jars
+from evcharging.bus.kafka_cluster import describe_cluster
 from evcharging.bus.kafka_settings import KafkaSettings
-from evcharging.bus.kafka_topics import describe_cluster
 
 __all__ = ["ApacheKafka", "ApacheKafkaFailed", "main"]
 
@@ -47,7 +47,7 @@ class ApacheKafka:
         port: of the listener for clients; any free one by default.
         data_dir: where the log lives; a temporary directory, removed at `stop`, by default.
         properties: on top of, or instead of, the broker's generated configuration.
-        probe: how to ask whether it is up, where its listener wants credentials.
+        probe: makes the settings to ask with whether it is up, where its listener wants credentials.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ApacheKafka:
         port: int = 0,
         data_dir: Path | None = None,
         properties: Mapping[str, str] | None = None,
-        probe: KafkaSettings | None = None,
+        probe: Callable[[str], KafkaSettings] = KafkaSettings,
     ) -> None:
         self._jars = jars
         self.port = port or _free_port()
@@ -65,7 +65,7 @@ class ApacheKafka:
         self._temporary = tempfile.TemporaryDirectory(prefix="evcharging-kafka-") if data_dir is None else None
         self._dir = data_dir or Path(self._temporary.name if self._temporary else "")
         self._properties = dict(properties or {})
-        self._probe = probe or KafkaSettings(self.bootstrap, "probe", request_timeout_s=5)
+        self._probe = probe(self.bootstrap)
         self._process: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:

@@ -1,11 +1,13 @@
-"""Making sure that topics exist, with equal partition counts and compaction where a topic asks for it.
+"""What is asked of the cluster itself: who it is, why it cannot be reached, that topics exist.
 
+Topics have equal partition counts, and compaction where they ask for it.
 Apache Kafka is asked to create them. The embedded broker has no such call: it makes a topic with four partitions when
 somebody asks for its metadata, which the producer does at first use.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +15,13 @@ from typing import Any
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from evcharging.bus.checks import COMPACTED
 from evcharging.bus.kafka_settings import KafkaSettings
 
-__all__ = ["Cluster", "create_topics", "describe_cluster", "quiet_library_logs"]
+__all__ = ["Cluster", "create_topics", "describe_cluster", "quiet_library_logs", "why_unreachable"]
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +81,23 @@ async def describe_cluster(settings: KafkaSettings) -> Cluster:
         await admin.close()
     addresses = frozenset((str(broker["host"]), int(broker["port"])) for broker in described["brokers"])
     return Cluster(str(described["cluster_id"]), addresses)
+
+
+async def why_unreachable(settings: KafkaSettings) -> str | None:
+    """What stands in the way of a connection; aiokafka tries all addresses and keeps the reasons to itself.
+
+    Returns:
+        The first address's error (nobody listens, its certificate is not trusted, the password is wrong), if any.
+    """
+    options = settings.client_options()
+    host, _, port = options.pop("bootstrap_servers")[0].rpartition(":")
+    try:
+        async with asyncio.timeout(settings.request_timeout_s):
+            connection = await create_conn(host, int(port), **options)
+    except (KafkaError, OSError, TimeoutError) as error:
+        return str(error) or repr(error)
+    await connection.close()
+    return None
 
 
 def quiet_library_logs() -> None:
