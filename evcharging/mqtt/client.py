@@ -220,7 +220,8 @@ class AioMqttClient:
     async def _write(self, connection: Connection) -> None:
         while True:
             self._work.clear()
-            await self._settle_subscriptions(connection)
+            if not self._connected.is_set():
+                await self._settle_subscriptions(connection)
             batch = self._outbox.take(BATCH)
             if not batch:
                 self._note_flushed()
@@ -268,6 +269,7 @@ class AioMqttClient:
     def _forget(self, stream: MessageStream) -> None:
         self._overrun += stream.overrun
         self._streams.remove(stream)
+        self._connected.clear()
         self._work.set()
 
     def _note_flushed(self) -> None:

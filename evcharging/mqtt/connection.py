@@ -7,7 +7,7 @@ What had to be known of aiomqtt 2.5 (over paho-mqtt 2) and is dealt with here:
 - It connects in a thread, which a cancellation does not end, and it leaves its socket open when the broker accepts the
   connection and does not answer. The thread is waited for, the socket closed.
 - It does not notice that a peer which has not answered yet closed the connection.
-- paho closes its socket under a callback that was already scheduled for it; see `_on_socket_register_write`.
+- It watches a socket by its number, later, when it may be another's; see `_on_socket_register_write`.
 - A broker may deliver what was never subscribed (amqtt does, to a new client), so readers match filters again.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -95,7 +96,7 @@ class Connection:
 
     async def publish(self, topic: str, payload: bytes, *, qos: QoS, retain: bool) -> None:
         """Return when the broker has it (QoS 1) or the network does (QoS 0)."""
-        await self._client.publish(topic, payload, qos=qos, retain=retain)
+        await self._client.publish(topic, payload, qos=qos, retain=retain, timeout=ANSWER_LIMIT_S if qos else math.inf)
 
     async def subscribe(self, filters: Mapping[str, QoS]) -> list[str]:
         """Subscribe; returns the filters that the broker refused."""
@@ -150,13 +151,16 @@ class _Client(aiomqtt.Client):
         super()._on_disconnect(*given, **more)
 
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        # aiomqtt passes the file descriptor's number to a later turn of the loop. The socket can be closed by then and
-        # its number belong to another one, which would be watched in its stead.
+        # aiomqtt passes the file descriptor's number to a later turn of the loop, at the cost of two system calls a
+        # message. The socket can be closed by then and its number belong to another one, watched in its stead.
         def watch() -> None:
             if sock.fileno() >= 0:
                 self._loop.add_writer(sock.fileno(), self._write)
 
-        self._loop.call_soon_threadsafe(watch)
+        if self._dialled:
+            watch()
+        else:  # still in the thread that connects
+            self._loop.call_soon_threadsafe(watch)
 
     def _write(self) -> None:
         try:
