@@ -6,10 +6,11 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 
-__all__ = ["DEFAULT_CACHE", "KafkaJarsMissing", "kafka_jars"]
+__all__ = ["DEFAULT_CACHE", "KafkaJarsMissing", "kafka_jars", "main"]
 
 DEFAULT_CACHE = Path(".cache/kafka")
 FETCH_TIMEOUT_S = 600
@@ -33,6 +34,16 @@ def kafka_jars(cache: Path = DEFAULT_CACHE) -> Path:
     if not (jars / "complete").exists():
         _fetch(jars)
     return jars
+
+
+def main() -> int:
+    """Fill the default cache and say where it is: 0; 1 where Apache Kafka cannot be run here."""
+    try:
+        sys.stdout.write(f"{kafka_jars()}\n")
+    except KafkaJarsMissing as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 def _check_java() -> None:
@@ -77,3 +88,7 @@ def _fetch(jars: Path) -> None:
     if fetched.returncode != 0:
         raise KafkaJarsMissing(f"Maven could not fetch Apache Kafka: {fetched.stdout.strip()[-500:]}")
     (jars / "complete").touch()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
