@@ -14,8 +14,12 @@ def asked(request: DriverRequest) -> str:
 
 
 def told(update: DriverUpdate) -> str:
-    """``CP-001 | IN_PROGRESS | 22.0 kW, €0.01``; a denial with its reason, an end with its energy and cost."""
-    return " | ".join(filter(None, (update.cp_id, update.status.value, _reason(update), _figures(update))))
+    """``CP-001 | IN_PROGRESS | 22.0 kW, €0.01``; a denial with its reason, an end with its energy and cost.
+
+    What befalls a session stands at the end: ``CP-001 | IN_PROGRESS | 0.0 kW, €0.01 | engine_unreachable``.
+    """
+    parts = (update.cp_id, update.status.value, _reason(update), _figures(update), _remark(update))
+    return " | ".join(filter(None, parts))
 
 
 def _reason(update: DriverUpdate) -> str | None:
@@ -24,6 +28,11 @@ def _reason(update: DriverUpdate) -> str | None:
     if update.reason is None:
         return update.detail
     return f"{update.reason} ({update.detail})" if update.detail else update.reason
+
+
+def _remark(update: DriverUpdate) -> str | None:
+    """What happened in the middle of a session, such as a fault that is hoped to pass."""
+    return update.reason if update.status is UpdateStatus.IN_PROGRESS else None
 
 
 def _figures(update: DriverUpdate) -> str:
