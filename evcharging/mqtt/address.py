@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -66,19 +67,23 @@ class MqttAddress:
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """A context that checks the broker's certificate and name; None without TLS.
+        """A context that checks the broker's certificate and name; None without TLS. Read once, then shared.
 
         Raises:
             BadAddress: the CA file cannot be read or is no PEM file.
         """
-        if not self.tls:
-            return None
-        try:
-            return ssl.create_default_context(cafile=self.ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise BadAddress(
-                f"MQTT CA file {str(self.ca_file)!r} cannot be used ({error}); expected certificates in PEM"
-            ) from None
+        return _context(self.ca_file) if self.tls else None
+
+
+@lru_cache(maxsize=16)
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    # Loading the machine's authorities takes tens of milliseconds, and a process may hold 200 connections.
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise BadAddress(
+            f"MQTT CA file {str(ca_file)!r} cannot be used ({error}); expected certificates in PEM"
+        ) from None
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:

@@ -170,7 +170,11 @@ class AioMqttClient:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            reason = await self._one_connection()
+            try:
+                reason = await self._one_connection()
+            except Exception as error:
+                log.exception("the MQTT connection failed in an unforeseen way", client_id=self.client_id)
+                reason = repr(error)
             attempt = 0 if loop.time() - began > STEADY_AFTER_S else attempt + 1
             if self._detail is None or self._detail == CONNECTING:
                 self._on_connection(False, reason)
@@ -194,10 +198,7 @@ class AioMqttClient:
             self._connections += 1
             await self._serve(connection)
         except ConnectionEnded as error:
-            return str(error) or type(error).__name__
-        except Exception as error:
-            log.exception("MQTT connection failed in an unforeseen way", client_id=self.client_id)
-            return repr(error)
+            return str(error.__cause__ or error) or type(error).__name__
         finally:
             self._connected.clear()
             self._lost.set()

@@ -31,6 +31,7 @@ __all__ = [
     "MqttStream",
     "QoS",
     "Will",
+    "total",
 ]
 
 QoS = Literal[0, 1]

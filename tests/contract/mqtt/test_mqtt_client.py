@@ -18,6 +18,7 @@ import structlog
 from evcharging.mqtt.address import MqttAddress
 from evcharging.mqtt.backoff import Backoff
 from evcharging.mqtt.client import AioMqttClient
+from evcharging.mqtt.connection import Connection
 from evcharging.mqtt.embedded import EmbeddedBroker
 from evcharging.mqtt.protocol import MqttClient, MqttMessage, MqttStopped, MqttStream, Will
 from evcharging.mqtt.topics import TopicError
@@ -297,6 +298,24 @@ async def test_a_peer_that_speaks_another_protocol_is_survived() -> None:
                 await answered.wait()
             await until(lambda: lost.health().detail not in (None, "connecting"))
             assert not lost.health().connected
+
+
+async def test_a_failure_that_nobody_foresaw_is_logged_and_the_next_connection_is_made(
+    broker: BrokerProcess, unit_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Connection.open
+    failures = iter([KeyError("unforeseen")])
+
+    async def fails_once(self: Connection) -> None:
+        for failure in failures:
+            raise failure
+        await opened(self)
+
+    monkeypatch.setattr(Connection, "open", fails_once)
+    with structlog.testing.capture_logs() as logs:
+        async with client(broker.address, unit_id) as tried:
+            await connected(tried)
+    assert [entry["log_level"] for entry in logs if "unforeseen" in entry["event"]] == ["error"]
 
 
 async def test_a_wrong_password_is_told_and_shown_nowhere() -> None:
