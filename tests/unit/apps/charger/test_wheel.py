@@ -10,9 +10,11 @@ from structlog.testing import capture_logs
 
 from evcharging.apps.charger.node import ChargerNode, make_model
 from evcharging.apps.charger.wheel import SLOTS, NodeWheel
+from evcharging.can.connect import open_can
 from evcharging.can.frames import StartCharging, encode
 from evcharging.can.hub import CanHub
-from evcharging.domain.charger import L2_THREE_PHASE
+from evcharging.can.link import ChargerLink
+from evcharging.domain.charger import L2_THREE_PHASE, ChargerState
 
 DEADLINE_S = 10.0
 
@@ -137,6 +139,23 @@ async def test_a_running_wheel_turns_every_node_and_lets_commands_through() -> N
         turning.cancel()
     assert next(node for node in wheel.nodes if node.cp_id == "CP-003").model.plugged
     assert wheel.failures == 0
+
+
+async def test_an_engine_in_the_same_process_charges_over_the_virtual_interface() -> None:
+    charger, engine = open_can("virtual", "CP-001"), open_can("virtual", "CP-001")
+    wheel = NodeWheel()
+    wheel.add(ChargerNode(charger, make_model(L2_THREE_PHASE, time_scale=60.0), time_scale=60.0))
+    async with asyncio.TaskGroup() as tasks, ChargerLink(engine) as link:
+        turning = tasks.create_task(wheel.run())
+        link.set_limit(32.0)
+        link.start()
+        await link.wait_until(lambda r: r.state is ChargerState.CHARGING and (r.register_wh or 0.0) > 0.0, DEADLINE_S)
+        link.stop()
+        register_wh = await link.wait_register(DEADLINE_S)
+        turning.cancel()
+    assert register_wh == pytest.approx(wheel.nodes[0].model.register_wh, abs=0.1)
+    await charger.close()
+    await engine.close()
 
 
 async def test_a_node_that_was_taken_off_is_turned_no_more() -> None:
