@@ -30,7 +30,6 @@ from evcharging.apps.runtime.http import bind, is_loopback, serving
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.apps.runtime.service import run_service, until_stopped
 from evcharging.bus.consumer import Consumer
-from evcharging.bus.create import create_bus
 from evcharging.bus.protocol import Bus
 from evcharging.messages.topics import DRIVER_REQUESTS, REPLIES, STATUS, TELEMETRY
 from evcharging.mqtt.address import MqttAddress
@@ -72,11 +71,12 @@ async def serve(settings: CentralSettings, stop: asyncio.Event) -> None:
     first_tariff = _first_tariff(settings)
     try:
         database = Database(database_url(settings.database), schema=tables.SCHEMA)
-        bus = create_bus(settings.kafka_bootstrap, client_id="central")
-    except (InvalidDatabaseUrl, ValueError) as error:
+    except InvalidDatabaseUrl as error:
         raise UsageError(str(error)) from None
+    bus = settings.create_bus("central")
     http_socket = bind(settings.host, settings.http_port, flag="--http-port")
-    tcp_socket = bind(settings.host, settings.listen_port, flag="--listen-port")
+    tcp_host = settings.host if settings.listen_allow_remote else "127.0.0.1"
+    tcp_socket = bind(tcp_host, settings.listen_port, flag="--listen-port")
     try:
         prices = await until_stopped(stop, _wait_for_database(database, first_tariff))
         if prices is not None:
@@ -171,12 +171,13 @@ class _Central:
             tcp_socket,
             on_register=self._operations.register,
             on_health=self._operations.report_health,
+            available=lambda: not self._readiness.stopping,
         )
         async with serving(app, http_socket, name="central"), control_plane:
             log.info(
                 "listening",
                 http=f"http://{self._settings.host}:{http_socket.getsockname()[1]}",
-                tcp=f"{self._settings.host}:{tcp_socket.getsockname()[1]}",
+                tcp="{}:{}".format(*tcp_socket.getsockname()[:2]),
                 database=self._database.url.render_as_string(hide_password=True),
                 kafka=self._settings.kafka_bootstrap,
             )

@@ -8,22 +8,24 @@ from typing import ClassVar
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from evcharging.apps.runtime.settings import ServiceSettings
+from evcharging.apps.runtime.kafka import KafkaServiceSettings
 
 __all__ = ["CentralSettings"]
 
 
-class CentralSettings(ServiceSettings):
+class CentralSettings(KafkaServiceSettings):
     """Flags of ``evcharging central``; variables begin with ``CENTRAL_``."""
 
     prefix: ClassVar[str] = "CENTRAL_"
     service: ClassVar[str] = "central"
     summary: ClassVar[str] = "The central controller: requests, sessions, money, HTTP on :8000, TCP on :9999."
 
-    kafka_bootstrap: str = Field("localhost:9092", description="Kafka address, host:port[,host:port]")
     host: str = Field("127.0.0.1", description="address HTTP and TCP listen on; wider than loopback needs --api-token")
     http_port: int = Field(8000, ge=0, le=65535, description="HTTP and WebSocket port")
     listen_port: int = Field(9999, ge=0, le=65535, description="TCP control plane port")
+    listen_allow_remote: bool = Field(
+        False, description="let the TCP control plane, which asks for no token, be reached from wherever --host can"
+    )
     mqtt: str | None = Field(None, description="MQTT broker, mqtt://host:port; unset: MQTT is off")
     database_url: SecretStr | None = Field(None, description="sqlite:///file or postgresql://…; wins over --db-path")
     db_path: Path = Field(

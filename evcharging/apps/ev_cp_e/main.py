@@ -19,7 +19,6 @@ from evcharging.apps.ev_cp_e.keys import LEGEND, EngineKeys
 from evcharging.apps.ev_cp_e.settings import EngineSettings
 from evcharging.apps.runtime.http import bind, is_loopback, serving
 from evcharging.apps.runtime.service import run_service
-from evcharging.bus.create import create_bus
 
 __all__ = ["engine", "main"]
 
@@ -37,7 +36,7 @@ async def engine(settings: EngineSettings, stop: asyncio.Event) -> None:
     host, port = sock.getsockname()[:2]
     if not is_loopback(settings.host):
         log.warning("health and metrics can be read by everybody who reaches this address", host=settings.host)
-    bus = create_bus(settings.kafka_bootstrap, client_id=settings.name)
+    bus = settings.create_bus(settings.name)
     charge_points = EngineHost(settings, bus=bus, clock=_now, boot_id=secrets.token_hex(8))
     keys = EngineKeys(charge_points.units, stop.set)
     async with serving(health_app(charge_points), sock, name="engine"):

@@ -12,7 +12,7 @@ from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from evcharging.apps.charger.settings import ChargerSettings
 from evcharging.apps.ev_cp_e.session import SessionTerms
-from evcharging.apps.runtime.settings import ServiceSettings
+from evcharging.apps.runtime.kafka import KafkaServiceSettings
 from evcharging.can.bus import CanAddressError
 from evcharging.can.connect import CanAddress
 from evcharging.domain.charger import ChargerSpec, Taper, VehicleSpec
@@ -25,7 +25,7 @@ __all__ = ["EngineSettings"]
 MOST_UNITS = 2_000
 
 
-class EngineSettings(ServiceSettings):
+class EngineSettings(KafkaServiceSettings):
     """Flags of ``evcharging engine``; variables begin with ``CP_ENGINE_``."""
 
     prefix: ClassVar[str] = "CP_ENGINE_"
@@ -35,7 +35,6 @@ class EngineSettings(ServiceSettings):
         " sessions. In a terminal: u unplugs, p plugs in, f is a fault, c clears it, q ends; a number chooses the unit."
     )
 
-    kafka_bootstrap: str = Field("localhost:9092", description="Kafka address, host:port[,host:port]")
     cp_id: CpId = Field("CP-001", description="charge point; with --count the first of them")
     count: int = Field(1, ge=1, le=MOST_UNITS, description="charge points, counted on from --cp-id")
     health_port: int = Field(8001, ge=0, le=65535, description="HTTP port of health and metrics; 0 takes any free one")

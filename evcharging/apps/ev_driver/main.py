@@ -21,7 +21,6 @@ from evcharging.apps.ev_driver.summary import Summary, write_summary
 from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.service import run_service, until_stopped
 from evcharging.bus.consumer import Consumer
-from evcharging.bus.create import create_bus
 from evcharging.bus.protocol import Bus, Since
 from evcharging.bus.replay import replay
 from evcharging.messages.drivers import DriverUpdate
@@ -46,7 +45,7 @@ async def drive(settings: DriverSettings, stop: asyncio.Event) -> None:
     """
     wishes = _wishes(settings.requests_file)
     _check_writable(settings.summary_json)
-    bus = _bus(settings)
+    bus = settings.create_bus(f"driver-{settings.driver_id}")
     drivers = _drivers(settings, wishes, bus)
     try:
         await until_stopped(stop, bus.start())
@@ -134,13 +133,6 @@ def _check_writable(path: Path | None) -> None:
     """Say before hours of work, not after, that the summary has nowhere to go."""
     if path is not None and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK)):
         raise UsageError(f"--summary-json {path}: cannot be written; expected a file in a folder that is there")
-
-
-def _bus(settings: DriverSettings) -> Bus:
-    try:
-        return create_bus(settings.kafka_bootstrap, client_id=f"driver-{settings.driver_id}")
-    except ValueError as error:
-        raise UsageError(f"--kafka-bootstrap {settings.kafka_bootstrap}: {error}") from None
 
 
 def _sum_up(drivers: Sequence[Driver], path: Path | None) -> None:

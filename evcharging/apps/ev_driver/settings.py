@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from evcharging.apps.runtime.settings import ServiceSettings
+from evcharging.apps.runtime.kafka import KafkaServiceSettings
 
 __all__ = ["DriverSettings"]
 
 
-class DriverSettings(ServiceSettings):
+class DriverSettings(KafkaServiceSettings):
     """Flags of ``evcharging driver``; variables begin with ``DRIVER_``."""
 
     prefix: ClassVar[str] = "DRIVER_"
@@ -20,7 +20,6 @@ class DriverSettings(ServiceSettings):
     summary: ClassVar[str] = "A driver who works through a file of charging requests, one after the other."
 
     driver_id: str = Field(min_length=1, max_length=59, description="name of the driver; with --count its first part")
-    kafka_bootstrap: str = Field("localhost:9092", description="Kafka address, host:port[,host:port]")
     requests_file: Path = Field(
         Path("requests.txt"), description="one request a line: CP-001 or CP-001,10 (kWh); any: Central chooses"
     )

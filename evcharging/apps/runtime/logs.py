@@ -14,7 +14,8 @@ import structlog
 __all__ = ["configure_logging"]
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-NOISY = {"alembic": logging.WARNING,
+NOISY = {
+    "alembic": logging.WARNING,
     "aiokafka": logging.ERROR,
     "httpx": logging.WARNING,
     "uvicorn.access": logging.WARNING,

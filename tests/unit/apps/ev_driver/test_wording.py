@@ -27,6 +27,10 @@ def test_a_request_is_told_with_its_amount(kwh, line):
         ({"status": "IN_PROGRESS", "kw": 22.0, "euros": 0.01}, "CP-001 | IN_PROGRESS | 22.0 kW, €0.01"),
         ({"status": "IN_PROGRESS", "kw": 21.96, "kwh": 3.2, "euros": 0.9649}, "CP-001 | IN_PROGRESS | 22.0 kW, €0.96"),
         ({"status": "IN_PROGRESS"}, "CP-001 | IN_PROGRESS"),
+        (
+            {"status": "IN_PROGRESS", "kw": 0.0, "euros": 0.01, "reason": "engine_unreachable", "detail": "kept"},
+            "CP-001 | IN_PROGRESS | 0.0 kW, €0.01 | engine_unreachable",
+        ),
         ({"status": "COMPLETED", "kw": 0, "kwh": 0.0611, "euros": 0.02}, "CP-001 | COMPLETED | 0.06 kWh, €0.02"),
         ({"status": "COMPLETED", "reason": "target_energy"}, "CP-001 | COMPLETED"),
         ({"status": "DENIED", "reason": "busy"}, "CP-001 | DENIED | busy"),
