@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 
 from evcharging.apps.ev_central.api.problems import Refused
 from evcharging.apps.ev_central.live import LiveFeed
@@ -17,6 +17,8 @@ from evcharging.apps.ev_central.readiness import Readiness
 from evcharging.apps.ev_central.view import NetworkView
 
 __all__ = ["Parts", "PartsOf", "known_parameters"]
+
+MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,25 +46,10 @@ def known_parameters(request: Request) -> None:
     Raises:
         Refused: 422, and names those there are.
     """
-    route = request.scope.get("route")
-    known = _parameters_of(request.app).get((getattr(route, "path_format", ""), request.method.lower()))
-    if known is None:
-        return
-    unknown = [name for name in request.query_params if name not in known]
+    route: APIRoute = request.scope["route"]
+    known = {field.alias for field in route.dependant.query_params}
+    unknown = [name[:60] for name in request.query_params if name not in known]
     if unknown:
-        expected = ", ".join(sorted(known)) or "none"
-        problems = [
-            {"pointer": f"query/{name[:60]}", "detail": f"no such parameter; there are: {expected}"} for name in unknown
-        ]
-        raise Refused("invalid_request", f"{problems[0]['pointer']}: {problems[0]['detail']}", errors=problems[:20])
-
-
-@cache
-def _parameters_of(app: FastAPI) -> Mapping[tuple[str, str], frozenset[str]]:
-    found: dict[tuple[str, str], frozenset[str]] = {}
-    paths: dict[str, dict[str, Any]] = app.openapi()["paths"]
-    for path, methods in paths.items():
-        for method, operation in methods.items():
-            parameters = operation.get("parameters", [])
-            found[path, method] = frozenset(p["name"] for p in parameters if p["in"] == "query")
-    return found
+        detail = f"no such parameter; there are: {', '.join(sorted(known)) or 'none'}"
+        problems = [{"pointer": f"query/{name}", "detail": detail} for name in unknown[:MOST_PROBLEMS]]
+        raise Refused("invalid_request", f"query/{unknown[0]}: {detail}", errors=problems)

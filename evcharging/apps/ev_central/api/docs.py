@@ -45,6 +45,7 @@ def render(document: Mapping[str, Any]) -> str:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<title>{title}: HTTP reference</title><link rel="icon" href="/static/icon.svg">',
+            '<link rel="stylesheet" href="/static/theme.css">',
             '<link rel="stylesheet" href="/static/docs.css"></head><body>',
             f"<header><h1>{title}</h1><p>{_prose(document['info']['description'])}</p>",
             '<p>For programs: <a href="/openapi.json">openapi.json</a>. The <a href="/">page</a>.</p></header>',

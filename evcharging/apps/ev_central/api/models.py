@@ -5,6 +5,7 @@ What a charge point looks like is in `view_records`, what monitors send in `evch
 
 from __future__ import annotations
 
+import unicodedata
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -37,12 +38,14 @@ __all__ = [
 MOST_EXTRAS = 16
 LONGEST_EXTRA = 200
 LARGEST_INT = 2**53
+UNPRINTABLE = frozenset({"Cc", "Cs"})
+"""What no database and no terminal takes well: control characters, and halves of a character."""
 TAKEN_NAMES = frozenset({"cp_id", "self", "kind"})
 
 
 def _printable(text: str) -> str:
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
-        raise ValueError("expected text without control characters")
+    if any(unicodedata.category(character) in UNPRINTABLE for character in text):
+        raise ValueError("expected text without control characters and lone surrogates")
     return text
 
 
@@ -139,7 +142,7 @@ class Accepted(BaseModel):
 
     command_id: str = Field(examples=["0b9f3c1e-7d0a-5c57-9a3e-2f1d8a6b4c00"])
     cp_id: str | None = Field(default=None, examples=["CP-001"])
-    session_id: str | None = Field(default=None, description="where a session was named")
+    session_id: str | None = Field(default=None, description="where a session was named", examples=[None])
 
 
 class AcceptedMany(BaseModel):

@@ -1,0 +1,160 @@
+"""Central's HTTP layer over its real core: SQLite, the in-memory log and the view; with or without a port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from evcharging.apps.ev_central.api.app import create_app
+from evcharging.apps.ev_central.readiness import Readiness
+from evcharging.apps.ev_central.view import NetworkView
+from evcharging.apps.ev_central.view_reader import ViewReader
+from evcharging.apps.runtime.http import bind, serving
+from evcharging.bus.memory_log import MemoryLog
+from evcharging.messages.charge_points import Telemetry
+from evcharging.messages.commands import Command
+from evcharging.messages.topics import TELEMETRY
+from evcharging.store.database import Database, database_url
+from evcharging.store.migrate import migrate_database
+from tests.support.central import CentralRig, Clock, a_moment, make_rig
+
+PATIENCE_S = 10.0
+
+
+class BreakableDatabase(Database):
+    """A database whose file can be taken away for a while."""
+
+    @contextlib.asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        path = Path(self.url.database or "")
+        away = path.with_suffix(".away")
+        await self.close()
+        path.rename(away)
+        path.mkdir()
+        try:
+            yield
+        finally:
+            await self.close()
+            path.rmdir()
+            away.rename(path)
+
+
+class WebRig:
+    """A Central with HTTP. ``http`` calls it without a port."""
+
+    def __init__(self, core: CentralRig, database: BreakableDatabase, *, token: str | None = None) -> None:
+        self.core = core
+        self.database = database
+        self.clock = core.clock
+        self.view = NetworkView(site_id="site-1")
+        self.reader = ViewReader(core.bus, self.view, now=core.clock)
+        self.readiness = Readiness(bus=core.bus, database=database, effects=core.consumer, view=self.reader)
+        self.app: FastAPI = create_app(
+            operations=core.operations,
+            view=self.view,
+            readiness=self.readiness,
+            database=database,
+            api_token=SecretStr(token) if token else None,
+            now=core.clock,
+        )
+        self.http = self.client()
+
+    def client(self, **more: Any) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://central", **more)
+
+    async def activated(self, *cp_ids: str) -> None:
+        """Charge points that both the core and the view know as ACTIVATED."""
+        await self.core.activated(*cp_ids)
+        for cp_id in cp_ids:
+            await self.state(cp_id, "ACTIVATED")
+
+    async def state(self, cp_id: str, state: str) -> dict[str, Any]:
+        """Wait until the view shows ``cp_id`` in ``state``."""
+        return await self.record(cp_id, lambda record: record["state"] == state)
+
+    async def record(self, cp_id: str, matches: Any) -> dict[str, Any]:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                found = self.view.record(cp_id, self.clock())
+                if found is not None and matches(found):
+                    return dict(found)
+                await a_moment()
+
+    async def supplying(self, cp_id: str, *, driver_id: str = "driver-alice") -> Command:
+        """A session that an operator started and the charge point began."""
+        answer = await self.http.post(f"/cp/{cp_id}/start", json={"driver_id": driver_id})
+        assert answer.status_code == 202, answer.text
+        command = await self.core.heard.wait_for(Command, lambda c: c.command_id == answer.json()["command_id"])
+        await self.core.supply(command)
+        await self.state(cp_id, "SUPPLYING")
+        return command
+
+    async def metered(self, command: Command, seq: int, **more: Any) -> Telemetry:
+        """One interval, seen by the core and by the view."""
+        telemetry = self.core.telemetry(command, seq, **more)
+        before = self.view.record(command.cp_id, self.clock())
+        kwh = (before["kwh"] if before else None) or 0.0
+        await self.core.publish(TELEMETRY, telemetry)
+        await self.record(
+            command.cp_id,
+            lambda r: r["cost"] is not None and r["kwh"] > kwh and self.view.meter(command.cp_id) == telemetry,
+        )
+        return telemetry
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[WebRig]:
+        async with self.core.running(), self.reader, self.http:
+            task = asyncio.create_task(self.reader.run())
+            try:
+                await self.reader.wait_caught_up()
+                yield self
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        """Serve on a port of its own; the address, host:port."""
+        sock = bind("127.0.0.1", 0, flag="--http-port")
+        try:
+            async with serving(self.app, sock, name="test"):
+                yield f"127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            sock.close()
+
+
+_template: list[bytes] = []
+
+
+async def _migrated() -> bytes:
+    """An empty database at the newest schema; made once, since making it takes longer than most tests."""
+    if not _template:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "simulator.db"
+            database = Database(database_url(str(path)), schema="simulator")
+            await migrate_database(database)
+            await database.close()
+            _template.append(path.read_bytes())
+    return _template[0]
+
+
+@contextlib.asynccontextmanager
+async def running_web(folder: Path, *, token: str | None = None) -> AsyncIterator[WebRig]:
+    """A Central with HTTP on a database in ``folder``."""
+    path = folder / "simulator.db"
+    path.write_bytes(await _migrated())
+    database = BreakableDatabase(database_url(str(path)), schema="simulator")
+    try:
+        core = await make_rig(MemoryLog(), database, Clock())
+        async with WebRig(core, database, token=token).running() as rig:
+            yield rig
+    finally:
+        await database.close()
