@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import structlog
+
+from evcharging.bus.progress import Progress
+from evcharging.bus.protocol import Record
+
+A0, A1 = ("cp.health", 0), ("cp.health", 1)
+STATE = ("cp.status", 0)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def progress_at(**positions: int) -> tuple[Progress, Clock]:
+    clock = Clock()
+    progress = Progress(clock)
+    progress.assign({("cp.health", int(name[1:])): position for name, position in positions.items()})
+    return progress, clock
+
+
+def test_the_lag_is_what_lies_between_positions_and_ends() -> None:
+    progress, _ = progress_at(p0=5, p1=0)
+    assert progress.lag() == 0, "nothing is known of the ends yet"
+    progress.saw_end(A0, 8)
+    progress.saw_end(A1, 4)
+    assert progress.lag() == 7
+    progress.returned(A1, 0, 3)
+    assert progress.health().lag == 3
+
+
+def test_a_reader_has_caught_up_once_every_target_is_reached_and_known() -> None:
+    progress, _ = progress_at(p0=0, p1=0)
+    progress.aim(A0, 0)
+    assert not progress.caught_up(), "the other partition's target is not known"
+    progress.aim(A1, 3)
+    assert not progress.caught_up()
+    progress.returned(A1, 0, 2)
+    assert progress.caught_up()
+    progress.saw_end(A1, 10)
+    assert progress.caught_up(), "what came later does not count"
+
+
+def test_standing_still_counts_from_when_there_was_something_to_read() -> None:
+    progress, clock = progress_at(p0=0)
+    progress.aim(A0, 0)
+    clock.now_s += 3600
+    assert progress.health().stalled_s == 0
+    progress.saw_end(A0, 5)
+    clock.now_s += 14
+    assert progress.health().stalled_s == 14
+    assert progress.health().progressing
+    clock.now_s += 1
+    assert not progress.health().progressing
+    progress.returned(A0, 0, 0)
+    assert progress.health().stalled_s == 0
+    assert progress.health().progressing
+
+
+def test_a_jump_is_counted_logged_and_passed() -> None:
+    progress, _ = progress_at(p0=10)
+    with structlog.testing.capture_logs() as lines:
+        progress.returned(A0, 15, 16)
+    assert progress.health().jumps == 5
+    assert progress.positions() == {A0: 17}
+    assert [(line["expected_offset"], line["found_offset"]) for line in lines] == [(10, 15)]
+
+
+def test_a_compacted_topic_has_gaps_by_nature() -> None:
+    progress = Progress(Clock())
+    progress.assign({STATE: 10})
+    progress.returned(STATE, 15, 15)
+    assert progress.health().jumps == 0
+    assert progress.positions() == {STATE: 16}
+
+
+def test_records_read_again_after_a_rewind_are_no_jump() -> None:
+    progress, _ = progress_at(p0=0, p1=0)
+    progress.returned(A0, 0, 9)
+    progress.returned(A1, 0, 9)
+    records = [Record("cp.health", 0, offset, None, None, (), 0) for offset in (7, 4, 8)]
+    gone = Record("cp.health", 3, 2, None, None, (), 0)
+    assert progress.rewind([*records, gone]) == {A0: 4}
+    assert progress.positions() == {A0: 4, A1: 10}
+    progress.returned(A0, 4, 9)
+    assert progress.health().jumps == 0
+
+
+def test_what_was_looked_at_without_a_record_counts_as_read() -> None:
+    progress, _ = progress_at(p0=3)
+    progress.aim(A0, 6)
+    progress.passed(A0, 6)
+    progress.passed(A0, 2)
+    assert progress.caught_up()
+    assert progress.positions() == {A0: 6}
+
+
+def test_a_position_behind_the_end_betrays_another_log() -> None:
+    progress, _ = progress_at(p0=5)
+    assert not progress.overtakes({A0: 5})
+    assert not progress.overtakes({A1: 0})
+    assert progress.overtakes({A0: 4})
+
+
+def test_a_new_assignment_forgets_the_old_one() -> None:
+    progress, _ = progress_at(p0=5)
+    progress.aim(A0, 9)
+    progress.assign({A1: 1})
+    progress.saw_end(A0, 20)
+    assert progress.partitions() == {A1}
+    assert progress.lag() == 0
