@@ -23,7 +23,7 @@ from evcharging.apps.up.instance import only_run_in
 from evcharging.apps.up.plan import Layout, addresses_of, charge_point_ids, plan
 from evcharging.apps.up.ports import HOST, PortChooser
 from evcharging.apps.up.settings import UpSettings
-from evcharging.apps.up.status import read_status
+from evcharging.apps.up.status import counted, read_status
 from evcharging.apps.up.supervisor import Supervisor
 from evcharging.apps.up.terminal import Terminal
 
@@ -93,7 +93,8 @@ def _greet(terminal: Terminal, addresses: Addresses, settings: UpSettings, *, se
             "logs": str(settings.data_dir / "logs"),
         }
     )
-    terminal.say(f"{settings.charge_points} charge points, {settings.drivers} drivers; ready after {seconds:.1f} s.")
+    there = f"{counted(settings.charge_points, 'charge point')}, {counted(settings.drivers, 'driver')}"
+    terminal.say(f"{there}; ready after {seconds:.1f} s.")
     if settings.given_kafka is None:
         terminal.say(EMBEDDED_NOTICE)
     terminal.say("Ctrl-C stops everything.")

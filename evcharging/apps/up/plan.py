@@ -192,12 +192,13 @@ def _services(layout: Layout, client: httpx.AsyncClient, needs: Sequence[str]) -
 def _drivers(layout: Layout) -> list[ServiceSpec]:
     if layout.drivers == 0:
         return []
+    driver_id = "driver-1" if layout.drivers == 1 else "driver"  # several are numbered by the service itself
     return [
         ServiceSpec(
             "driver",
             python_service(
                 "evcharging.apps.ev_driver.main",
-                *("--driver-id", "driver", "--count", str(layout.drivers)),
+                *("--driver-id", driver_id, "--count", str(layout.drivers)),
                 *("--kafka-bootstrap", layout.kafka),
                 *("--requests-file", str(layout.requests_file)),
                 "--repeat",

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-__all__ = ["read_status", "status_line"]
+__all__ = ["counted", "read_status", "status_line"]
 
 TIMEOUT_S = 2.0
 
@@ -34,10 +34,11 @@ def status_line(charge_points: Sequence[Mapping[str, Any]], totals: Mapping[str,
     kw = sum(float(point.get("kw") or 0) for point in charge_points)
     energy_kwh, earnings = float(totals["energy_kwh"]), float(totals["earnings"])
     return (
-        f"{_counted(len(charge_points), 'charge point')}: {by_state or 'none yet'} · {_counted(sessions, 'session')}"
+        f"{counted(len(charge_points), 'charge point')}: {by_state or 'none yet'} · {counted(sessions, 'session')}"
         f" · {kw:.1f} kW · {energy_kwh:.3f} kWh, {earnings:.2f} {totals['currency']} in all"
     )
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """``1 session``, ``2 sessions``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
