@@ -23,6 +23,7 @@ const shown = { state: "", search: "" };
 let order = null; // ids in their order; null when one was added or taken away
 let drawing = false;
 let reloading = 0;
+let menuOpener = null;
 
 const takers = {
   snapshot(message) {
@@ -221,9 +222,7 @@ function openMenu(opener, cpId) {
   menu.style.left = `${Math.max(8, place.right - box.width)}px`;
   menu.style.top = `${below ? place.bottom + 4 : Math.max(8, place.top - box.height - 4)}px`;
   menu.firstElementChild.focus();
-  menu.addEventListener("toggle", () => opener.isConnected && !document.querySelector("dialog[open]") && opener.focus(), {
-    once: true,
-  });
+  menuOpener = opener;
 }
 
 function connected(state, text) {
@@ -236,6 +235,9 @@ function connected(state, text) {
 function wireMenu() {
   const menu = at("menu");
   const acts = { start: orders.startAt, resume: orders.resume };
+  menu.addEventListener("toggle", (event) => {
+    if (event.newState === "closed" && !document.querySelector("dialog[open]")) menuOpener?.focus();
+  });
   menu.addEventListener("click", (event) => {
     const what = event.target.dataset.do;
     if (!what) return;
