@@ -1,7 +1,8 @@
 """A connection pool to one database: SQLite by default, PostgreSQL by URL.
 
-SQLite runs in WAL mode and begins each write transaction with ``BEGIN IMMEDIATE``, so that two writers queue (for up to
-``BUSY_TIMEOUT_S``) instead of failing half way. In PostgreSQL each database of ours is a schema of its own.
+A transaction may read a row, decide and write it back, and no other changes it in between: transactions on one database
+queue (for up to ``BUSY_TIMEOUT_S``) instead of overwriting each other or failing half way. SQLite, in WAL mode, does so
+by ``BEGIN IMMEDIATE``; PostgreSQL, where each database of ours is a schema of its own, by an advisory lock a schema.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ BUSY_TIMEOUT_S = 5
 POOL_SIZE = 5
 CONNECT_TIMEOUT_S = 5
 COMMAND_TIMEOUT_S = 30
+IDLE_TIMEOUT_S = 10
+"""A process that was frozen in a transaction loses it after this, so that other copies go on."""
+WRITERS = 0x6576_6368
+"""Of the pairs of numbers that are PostgreSQL's advisory locks, ours begin with this."""
 WORKER_ENDS_WITHIN_S = BUSY_TIMEOUT_S + 1
 
 
@@ -48,10 +53,27 @@ class DatabaseUnavailable(Exception):
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 """What drivers raise when the database, and not the statement, is at fault."""
 
+AWAY_SQLSTATES = (
+    "08",  # the connection broke
+    "28",  # the user or the password is refused
+    "3D",  # there is no such database (yet)
+    "40",  # rolled back because of others: deadlock, serialization
+    "53",  # no room: connections, memory, disk
+    "55P03",  # another transaction holds what this one waits for
+    "57P",  # starting up, shutting down, or ended by the administrator
+    "25P03",  # this transaction stood still for too long
+)
+"""How PostgreSQL's codes begin that say the same; its driver gives them no class of their own."""
+
 
 def is_away(error: BaseException) -> bool:
     """Whether ``error`` says that the database is unreachable, as opposed to that the statement is wrong."""
-    return isinstance(error, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    if isinstance(error, AWAY):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or sqlstate.startswith(AWAY_SQLSTATES)
 
 
 def database_url(url_or_path: str) -> URL:
@@ -157,7 +179,7 @@ def _engine(url: URL, schema: str, workers: list[Thread]) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_immediate)
         return engine
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=POOL_SIZE,
         pool_pre_ping=True,
@@ -165,9 +187,21 @@ def _engine(url: URL, schema: str, workers: list[Thread]) -> AsyncEngine:
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
             "command_timeout": COMMAND_TIMEOUT_S,
-            "server_settings": {"search_path": schema},
+            "server_settings": {
+                "search_path": schema,
+                "lock_timeout": f"{BUSY_TIMEOUT_S}s",
+                "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
+            },
         },
     )
+
+    def _begin_alone(connection: Connection) -> None:
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(:ours, hashtext(:schema))"), [{"ours": WRITERS, "schema": schema}]
+        )
+
+    event.listen(engine.sync_engine, "begin", _begin_alone)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -189,4 +223,6 @@ def _begin_immediate(connection: Connection) -> None:
 
 def _short(error: Exception) -> str:
     origin = getattr(error, "orig", None) or error
-    return f"{type(origin).__name__}: {str(origin).splitlines()[0] if str(origin) else ''}".rstrip(": ")
+    kind = type(origin).__name__
+    what = str(origin).splitlines()[0] if str(origin) else ""
+    return what if what and kind == "Error" else f"{kind}: {what}".rstrip(": ")

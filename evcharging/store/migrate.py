@@ -38,11 +38,10 @@ def migrate(url: str, *, schema: str = "simulator") -> None:
 
 
 async def migrate_database(database: Database) -> None:
-    """As `migrate`, on an open pool. Copies that start at once wait for each other; the last changes nothing."""
+    """As `migrate`, on an open pool. Copies that start at once queue; the last of them changes nothing."""
 
     def upgrade(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'))
         config = _config(database.schema)
         config.attributes["connection"] = connection
@@ -67,6 +66,3 @@ def _config(schema: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(files(f"evcharging.store.{schema}") / "migrations"))
     return config
-
-
-MIGRATION_LOCK = 0x6576_6368

@@ -1,9 +1,8 @@
-"""Requests, sessions and money in Central, over the in-memory log and a real SQLite file."""
+"""Requests, sessions and money in Central, over the in-memory log and a real database: SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,28 +19,12 @@ from evcharging.messages.control import HealthReport, Registration
 from evcharging.messages.drivers import DriverRequest, DriverUpdate, RequestKind, UpdateStatus
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import DRIVER_REQUESTS, TELEMETRY
-from evcharging.store.database import Database, DatabaseUnavailable, database_url
+from evcharging.store.database import Database, DatabaseUnavailable
 from evcharging.store.simulator import tables
 from evcharging.store.simulator.session_records import SessionRecord
 from tests.support.central import CentralRig, Clock, a_moment, make_rig
-
-
-class BreakableDatabase(Database):
-    """A database whose file can be taken away for a while."""
-
-    @contextlib.asynccontextmanager
-    async def outage(self) -> AsyncIterator[None]:
-        path = Path(self.url.database or "")
-        away = path.with_suffix(".away")
-        await self.close()
-        path.rename(away)
-        path.mkdir()
-        try:
-            yield
-        finally:
-            await self.close()
-            path.rmdir()
-            away.rename(path)
+from tests.support.databases import BreakableDatabase, BreakablePostgresql, BreakableSqlite
+from tests.support.postgresql import PostgresqlServer
 
 
 @pytest.fixture
@@ -54,9 +37,14 @@ def log() -> MemoryLog:
     return MemoryLog()
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[BreakableDatabase]:
-    database = BreakableDatabase(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BreakableDatabase]:
+    database: BreakableDatabase
+    if request.param == "sqlite":
+        database = BreakableSqlite(tmp_path / "simulator.db")
+    else:
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        database = BreakablePostgresql(await server.new_database(), server)
     yield database
     await database.close()
 

@@ -1,0 +1,61 @@
+"""Real databases that can be taken away for a while, SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from evcharging.store.database import Database, database_url
+from tests.support.postgresql import PostgresqlServer
+
+__all__ = ["BreakableDatabase", "BreakablePostgresql", "BreakableSqlite"]
+
+SCHEMA = "simulator"
+
+
+class BreakableDatabase(Database, ABC):
+    """A database that can be out of reach."""
+
+    @abstractmethod
+    def outage(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Take it away for as long as the block runs; what was committed is there again afterwards."""
+
+
+class BreakableSqlite(BreakableDatabase):
+    """Its file is moved away, and a directory stands in its place."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(database_url(str(path)), schema=SCHEMA)
+        self._path = path
+
+    @contextlib.asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        away = self._path.with_suffix(".away")
+        await self.close()
+        self._path.rename(away)
+        self._path.mkdir()
+        try:
+            yield
+        finally:
+            await self.close()
+            self._path.rmdir()
+            away.rename(self._path)
+
+
+class BreakablePostgresql(BreakableDatabase):
+    """Its server crashes, open connections and all, and is started again."""
+
+    def __init__(self, url: str, server: PostgresqlServer) -> None:
+        super().__init__(database_url(url), schema=SCHEMA)
+        self._server = server
+
+    @contextlib.asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        await asyncio.to_thread(self._server.stop)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self._server.start)
