@@ -13,14 +13,20 @@ from typing import Any, Self, TypeVar
 
 from evcharging.apps.charger.node import ChargerNode, make_model
 from evcharging.apps.charger.wheel import NodeWheel
+from evcharging.apps.ev_cp_e.charge_point import ChargePoint
 from evcharging.apps.ev_cp_e.effects import Moment
 from evcharging.apps.ev_cp_e.host import EngineHost
+from evcharging.apps.ev_cp_e.recovery import Past
+from evcharging.apps.ev_cp_e.session import SessionTerms
 from evcharging.apps.ev_cp_e.settings import EngineSettings
+from evcharging.apps.ev_cp_e.unit import Unit
 from evcharging.apps.runtime.http import bind
 from evcharging.bus.memory import MemoryBus
 from evcharging.bus.memory_log import MemoryLog
 from evcharging.bus.protocol import Position
 from evcharging.can.hub import CanHub
+from evcharging.can.link import ChargerLink
+from evcharging.can.virtual import VirtualCan
 from evcharging.domain.charger import L2_THREE_PHASE
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.base import Message
@@ -29,7 +35,7 @@ from evcharging.messages.commands import Command, CommandAction, Reply
 from evcharging.messages.envelope import Event, Received, decode
 from evcharging.messages.topics import ALERTS, COMMANDS, REPLIES, STATUS, TELEMETRY, Topic
 
-__all__ = ["Chargers", "EngineRig", "RunningEngine", "new_cp_id"]
+__all__ = ["Chargers", "EngineRig", "RunningEngine", "UnitRig", "a_rig", "assert_adds_up", "new_cp_id"]
 
 M = TypeVar("M", bound=Message)
 PATIENCE_S = 20.0
@@ -289,6 +295,88 @@ def assert_adds_up(intervals: Sequence[Telemetry], end: Status) -> None:
     assert detail.last_seq == len(intervals)
     metered_wh = round(sum(interval.energy_wh for interval in intervals), 1)
     assert metered_wh == round(detail.register_end_wh - detail.register_start_wh, 1)
+
+
+class UnitRig:
+    """One charge point on virtual CAN with a real charger, and what it published."""
+
+    def __init__(self, cp_id: str, *, past: Past | None = None, session_seconds: float = 10.0) -> None:
+        self.published: list[tuple[Event[Any], bool]] = []
+        self.solar_fraction = 0.0
+        self.congested = False
+        self._ends = [VirtualCan(cp_id), VirtualCan(cp_id)]
+        self.node = ChargerNode(self._ends[0], make_model(L2_THREE_PHASE))
+        self._wheel = NodeWheel()
+        self._wheel.add(self.node)
+        link = ChargerLink(self._ends[1])
+        point = ChargePoint(
+            cp_id,
+            terms=SessionTerms(spec=L2_THREE_PHASE, session_seconds=session_seconds),
+            charger=link.readings,
+            past=past or Past(),
+            source="engine/test",
+            boot_id=f"life-{next(_numbers)}",
+        )
+        self.unit = Unit(
+            point,
+            link,
+            self._ends[1],
+            clock=now,
+            publish=lambda event, again: self.published.append((event, again)),
+            solar_fraction=lambda: self.solar_fraction,
+            congested=lambda: self.congested,
+        )
+        self._turning: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self.unit.open()
+        self._turning = asyncio.create_task(self._wheel.run())
+        await self.until(lambda: self.unit.booted)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.unit.close()
+        self.node.close()
+        await self._freeze()
+        for end in self._ends:
+            await end.close()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until ``condition`` holds; it is looked at with each frame of the charger."""
+        await self.unit.link.wait_until(lambda _: condition(), PATIENCE_S)
+
+    async def silence(self) -> None:
+        """Have the charger say no more, and wait until the unit has noticed."""
+        noticed = asyncio.Event()
+        self.unit.link.on_event(lambda _: noticed.set())
+        await self._freeze()
+        async with asyncio.timeout(PATIENCE_S):
+            await noticed.wait()
+
+    async def _freeze(self) -> None:
+        if self._turning is not None:
+            self._turning.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._turning
+            self._turning = None
+
+    def command(self, action: CommandAction, **fields: Any) -> None:
+        """Central commands."""
+        command = Command(
+            ts=now().wall,
+            command_id=f"command-{next(_numbers)}",
+            cp_id=self.unit.cp_id,
+            action=action,
+            **fields,
+        )
+        self.unit.command(Received(command, command.command_id, COMMANDS.name, 0, 0, None, 0), replayed=False)
+
+    @property
+    def messages(self) -> list[Message]:
+        """What was published, in order."""
+        return [event.message for event, _ in self.published]
 
 
 @contextlib.asynccontextmanager
