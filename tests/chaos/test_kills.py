@@ -61,6 +61,27 @@ async def test_an_engine_that_comes_back_resumes_its_session_from_the_register(n
     await clean_books(network)
 
 
+async def test_an_engine_that_stays_away_loses_its_session_and_meters_the_rest_when_it_returns(
+    kafka: ApacheKafka, tmp_path: Path
+) -> None:
+    async with Network(kafka.bootstrap, tmp_path, session_s=30, engine_lost_s=8) as network:
+        driver = network.driver("driver-1", ["CP-001"])
+        await driver.start()
+        await network.until_energy("CP-001", kwh=0.01)
+        async with killed(network.engine):
+            assert await driver.ended() == 0
+            (session,) = await network.until_sessions(1)
+            assert (session["status"], session["reason"]) == ("FAILED", "engine_lost")
+            lost_kwh = session["kwh"]
+
+        async def amended() -> bool:
+            return bool((await network.sessions())[0]["kwh"] > lost_kwh)
+
+        await network.until("the register's last reading is on the record", amended, within_s=30)
+        await network.until_state("CP-001", "ACTIVATED")
+        await clean_books(network)
+
+
 async def test_nobody_is_hurt_by_a_dead_monitor(network: Network) -> None:
     driver = network.driver("driver-1", ["CP-001"])
     await driver.start()

@@ -303,7 +303,9 @@ async def test_outbox_rows_that_a_killed_central_left_are_published_by_the_next(
     rig = await make_rig(log, database, clock)
     await rig.operations.register(Registration(cp_id="CP-001"))
     async with database.begin() as transaction:
-        await transaction.execute(tables.charge_points.update().values(state="ACTIVATED"))
+        await transaction.execute(
+            tables.charge_points.update().values(state="ACTIVATED", connectors={"1": ["ACTIVATED", "engine"]})
+        )
     command_id = await rig.operations.start("CP-001", driver_id="driver-bob")  # committed, and nobody relays it
     second = await make_rig(log, database, clock, name="central-1")
     async with second.running():
@@ -375,3 +377,19 @@ async def test_while_the_database_is_away_drivers_are_denied_and_nothing_else_is
     await central.update("req-1", "COMPLETED")
     assert (await session_of(central, command)).kwh == Decimal("0.0061")
     assert len((await central.operations.sessions()).items) == 1
+
+
+async def test_a_fault_of_the_whole_stands_while_a_connector_speaks_until_a_probe_or_a_boot_heals_it(central):
+    await started(central)
+    await central.operations.report_health("CP-001", HealthReport(healthy=False, detail="engine_unreachable"))
+    central.clock.advance(1)
+    await central.status("CP-001", ChargePointState.ACTIVATED, reason="time_elapsed")
+    await central.heard.wait_for(Status, lambda s: s.reason == "time_elapsed")
+    while (await central.connectors_of("CP-001"))["1"] != ["ACTIVATED", "engine"]:
+        await a_moment()
+    assert (await central.known_states())["CP-001"] == "FAULT"
+    central.clock.advance(1)
+    await central.status("CP-001", ChargePointState.ACTIVATED, reason="boot")
+    await central.heard.wait_for(Status, lambda s: s.source is StatusSource.CENTRAL and s.reason == "boot")
+    while (await central.known_states())["CP-001"] != "ACTIVATED":
+        await a_moment()

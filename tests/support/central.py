@@ -197,6 +197,11 @@ class CentralRig:
             rows = await transaction.execute(tables.charge_points.select())
             return {row.cp_id: row.state for row in rows}
 
+    async def connectors_of(self, cp_id: str) -> dict[str, list[str]]:
+        async with self.database.begin() as transaction:
+            rows = await transaction.execute(tables.charge_points.select().where(tables.charge_points.c.cp_id == cp_id))
+            return dict(rows.one().connectors)
+
     async def supply(self, command: Command) -> None:
         """Do what an engine does on a start command."""
         await self.reply(command, CommandOutcome.ACCEPTED)

@@ -117,6 +117,7 @@ class Network:
         charge_points: how many the engine hosts.
         session_s: how long a session lasts; 0: until its energy is reached.
         database: Central's; a SQLite file in ``folder`` by default.
+        engine_lost_s: how long Central waits for an engine before it gives its session up.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Network:
         session_s: float = 10,
         database: str | None = None,
         mqtt: str | None = None,
+        engine_lost_s: float = 60,
     ) -> None:
         self.bootstrap = bootstrap
         self.folder = folder
@@ -142,6 +144,7 @@ class Network:
             http_port=self.http_port,
             listen_port=tcp_port,
             database_url=database or f"sqlite:///{self.database}",
+            engine_lost_s=engine_lost_s,
             **with_mqtt,
         )
         self.charger = self._service(

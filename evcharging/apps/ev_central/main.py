@@ -31,6 +31,7 @@ from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.apps.runtime.service import run_service, until_stopped
 from evcharging.bus.consumer import Consumer
 from evcharging.bus.protocol import Bus
+from evcharging.messages.charge_points import StatusSource
 from evcharging.messages.topics import DRIVER_REQUESTS, REPLIES, STATUS, TELEMETRY
 from evcharging.mqtt.address import MqttAddress
 from evcharging.mqtt.client import AioMqttClient
@@ -215,7 +216,12 @@ class _Central:
     async def _remember_charge_points(self) -> None:
         async with self._database.begin() as transaction:
             for point in await network.every_charge_point(transaction):
-                self._view.remember(point.cp_id, source=None, states={0: point.state}, last_seen=point.last_seen_at)
+                self._view.remember(
+                    point.cp_id,
+                    source=StatusSource(point.source) if point.source else None,
+                    states={number: connector.state for number, connector in point.connectors.items()},
+                    last_seen=point.last_seen_at,
+                )
 
 
 async def _wait_for_database(database: Database, first_tariff: TariffRow) -> Prices:

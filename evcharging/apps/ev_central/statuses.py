@@ -10,25 +10,27 @@ from uuid import uuid4
 
 from evcharging.apps.ev_central.accounts import close_session, note_registers, progress, settled
 from evcharging.apps.ev_central.work import Work
-from evcharging.domain.states import OUT_OF_REACH, ChargePointState
+from evcharging.domain.states import OUT_OF_REACH, WHOLE_CHARGE_POINT, ChargePointState, roll_up
 from evcharging.messages.charge_points import Status, StatusSource
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.envelope import Received
 from evcharging.messages.topics import DRIVER_UPDATES, STATUS
-from evcharging.store.simulator.rows import ChargePointRow, Phase, SessionRow
+from evcharging.store.simulator.rows import ChargePointRow, ConnectorValue, Phase, SessionRow
 
 __all__ = ["close_if_settled", "fault", "handle_status", "heal"]
 
 HEALTHY = "healthy"
+COMES_BACK = ("boot", "resumed")
 
 
 def handle_status(work: Work, received: Received[Status]) -> None:
     """Apply one status that was not seen before. The charge point and its sessions must be loaded."""
     status = received.message
     point = work.charge_point(status.cp_id)
-    work.connectors.append((status.cp_id, status.connector_id, status.state, status.ts))
     _take_over(point, status)
     work.changed(point)
+    if status.source is not StatusSource.CENTRAL and status.reason in COMES_BACK:
+        heal(work, point, status.reason or HEALTHY)
     session = _session_of(work, status)
     if session is not None:
         _advance(work, received, session)
@@ -52,44 +54,42 @@ def close_if_settled(work: Work, session: SessionRow, *, traceparent: str | None
 def fault(work: Work, point: ChargePointRow, reason: str) -> None:
     """Declare a charge point faulty on a monitor's word. One that is out of reach already stays what it is."""
     if point.state not in OUT_OF_REACH:
-        _say(work, point, ChargePointState.FAULT, reason)
+        _say_of_whole(work, point, ChargePointState.FAULT, reason)
 
 
-def heal(work: Work, point: ChargePointRow) -> None:
+def heal(work: Work, point: ChargePointRow, reason: str = HEALTHY) -> None:
     """Take back a fault that Central declared; one that the charge point declared is the charge point's to end."""
-    if point.state is not ChargePointState.FAULT or point.state_source != StatusSource.CENTRAL.value:
-        return
-    if point.administrative_stop:
-        _say(work, point, ChargePointState.STOPPED, HEALTHY)
-        return
-    _say(work, point, ChargePointState.ACTIVATED, HEALTHY)
-    session = work.active_session(point.cp_id)
-    if session is not None and session.phase is Phase.SUPPLYING:
-        _say(work, point, ChargePointState.SUPPLYING, HEALTHY, session=session)
+    if _is_faulted_by_central(point):
+        stopped = point.administrative_stop
+        _say_of_whole(work, point, ChargePointState.STOPPED if stopped else ChargePointState.ACTIVATED, reason)
 
 
-def _say(
-    work: Work, point: ChargePointRow, state: ChargePointState, reason: str, *, session: SessionRow | None = None
-) -> None:
+def _is_faulted_by_central(point: ChargePointRow) -> bool:
+    whole = point.connectors.get(WHOLE_CHARGE_POINT)
+    return whole == ConnectorValue(ChargePointState.FAULT, StatusSource.CENTRAL.value)
+
+
+def _say_of_whole(work: Work, point: ChargePointRow, state: ChargePointState, reason: str) -> None:
     """Publish a status of Central's own, and remember it at once, so that the next report does not say it again."""
     status = Status(
         ts=work.now,
         cp_id=point.cp_id,
-        connector_id=session.connector_id if session else 0,
+        connector_id=WHOLE_CHARGE_POINT,
         state=state,
         previous_state=point.state,
         reason=reason,
-        session_id=session.session_id if session else None,
         source=StatusSource.CENTRAL,
     )
-    point.state, point.state_source, point.state_reason = state, StatusSource.CENTRAL.value, reason
+    _take_over(point, status)
     work.changed(point)
     work.send(STATUS, status, cause=str(uuid4()), kind=f"status:{state.value}")
 
 
 def _take_over(point: ChargePointRow, status: Status) -> None:
-    point.state = status.state
-    point.state_source = status.source.value
+    point.connectors[status.connector_id] = ConnectorValue(status.state, status.source.value)
+    # A connector that was heard of speaks for a whole that was not: it is connected.
+    states = {number: connector.state for number, connector in point.connectors.items()}
+    point.state = roll_up({WHOLE_CHARGE_POINT: ChargePointState.ACTIVATED, **states})
     point.state_reason = status.reason
     if status.source is not StatusSource.CENTRAL:
         point.source = status.source.value

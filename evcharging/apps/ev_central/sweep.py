@@ -14,13 +14,14 @@ import structlog
 
 from evcharging.apps.ev_central.accounts import close_session
 from evcharging.apps.ev_central.session_cache import SessionCache
+from evcharging.apps.ev_central.statuses import fault
 from evcharging.apps.ev_central.work import Work
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.domain.states import ChargePointState
-from evcharging.messages.charge_points import Alert, Severity, Status, StatusSource
+from evcharging.messages.charge_points import Alert, Severity
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.envelope import derived_id
-from evcharging.messages.topics import ALERTS, STATUS
+from evcharging.messages.topics import ALERTS
 from evcharging.store import inbox, outbox
 from evcharging.store.database import Database, DatabaseUnavailable
 from evcharging.store.simulator import network, tables
@@ -127,15 +128,7 @@ class Sweep:
         )
         point = work.charge_points.get(session.cp_id)
         if point is not None and point.state is ChargePointState.SUPPLYING:
-            fault = Status(
-                ts=work.now,
-                cp_id=session.cp_id,
-                state=ChargePointState.FAULT,
-                previous_state=ChargePointState.SUPPLYING,
-                reason=reason,
-                source=StatusSource.CENTRAL,
-            )
-            work.send(STATUS, fault, cause=cause, kind="status:fault")
+            fault(work, point, reason)
 
     def _alert_of_gap(self, work: Work, session: SessionRow) -> None:
         missing = ", ".join(f"{start}-{stop - 1}" for start, stop in session.missing_seqs) or "the last"

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.apps.ev_central.session_cache import SessionCache
-from evcharging.domain.states import ChargePointState
 from evcharging.messages.base import Message
 from evcharging.messages.commands import Command, CommandAction
 from evcharging.messages.envelope import Event, child_of, derived_id
@@ -42,7 +41,6 @@ class Work:
         self.sessions: dict[str, SessionRow] = {}
         self.requests: dict[str, RequestRow] = {}
         self.commands: dict[str, CommandRow] = {}
-        self.connectors: list[tuple[str, int, ChargePointState, datetime]] = []
         self._changed: dict[int, ChargePointRow | SessionRow | RequestRow | CommandRow] = {}
         self._metered: dict[str, SessionRow] = {}
         self._closed: list[SessionRow] = []
@@ -157,7 +155,6 @@ class Work:
         """Write every change and every event; returns the outbox rows, to hand over after the commit."""
         rows = list(self._changed.values())
         await network.save_charge_points(self.transaction, [r for r in rows if isinstance(r, ChargePointRow)])
-        await network.save_connectors(self.transaction, self.connectors)
         await network.save_requests(self.transaction, [r for r in rows if isinstance(r, RequestRow)])
         # Sessions that end are written first: the one that follows on the same connector is then the only active one.
         sessions = sorted((r for r in rows if isinstance(r, SessionRow)), key=lambda row: row.status == "ACTIVE")

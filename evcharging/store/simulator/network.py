@@ -17,6 +17,7 @@ from evcharging.store.simulator import tables
 from evcharging.store.simulator.rows import (
     ChargePointRow,
     CommandRow,
+    ConnectorValue,
     Phase,
     RequestRow,
     SessionRow,
@@ -35,7 +36,6 @@ __all__ = [
     "requests",
     "save_charge_points",
     "save_commands",
-    "save_connectors",
     "save_metering",
     "save_requests",
     "save_sessions",
@@ -56,7 +56,7 @@ METERED = (
     "amended_at",
 )
 SQLITE_METERING = f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in METERED)} WHERE session_id = ?"  # noqa: S608
-R = TypeVar("R", ChargePointRow, RequestRow, SessionRow, CommandRow)
+R = TypeVar("R", RequestRow, SessionRow, CommandRow)
 IDS_A_STATEMENT = 500
 
 
@@ -90,19 +90,7 @@ async def free_charge_points(transaction: AsyncConnection, *, limit: int) -> lis
 
 async def save_charge_points(transaction: AsyncConnection, rows: Sequence[ChargePointRow]) -> None:
     """Insert or replace."""
-    await _upsert(transaction, tables.charge_points, rows)
-
-
-async def save_connectors(
-    transaction: AsyncConnection, changes: Sequence[tuple[str, int, ChargePointState, datetime]]
-) -> None:
-    """Note the last state of each connector; the last change of a connector counts."""
-    latest = {(cp_id, connector_id): (state, at) for cp_id, connector_id, state, at in changes}
-    rows = [
-        {"cp_id": cp_id, "connector_id": connector_id, "state": state.value, "changed_at": at}
-        for (cp_id, connector_id), (state, at) in latest.items()
-    ]
-    await _upsert_dicts(transaction, tables.connectors, rows)
+    await _upsert_dicts(transaction, tables.charge_points, [_charge_point_values(row) for row in rows])
 
 
 async def requests(transaction: AsyncConnection, request_ids: Iterable[str]) -> dict[str, RequestRow]:
@@ -265,9 +253,19 @@ def _sqlite_moment(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
+def _charge_point_values(row: ChargePointRow) -> dict[str, object]:
+    values: dict[str, object] = {field.name: getattr(row, field.name) for field in fields(row)}
+    values["connectors"] = {str(number): [c.state.value, c.source] for number, c in row.connectors.items()}
+    return values
+
+
 def _charge_point(row: RowMapping) -> ChargePointRow:
     values = dict(row)
-    return ChargePointRow(**{**values, "state": ChargePointState(values["state"])})
+    connectors = {
+        int(connector_id): ConnectorValue(ChargePointState(state), source)
+        for connector_id, (state, source) in values.pop("connectors").items()
+    }
+    return ChargePointRow(**{**values, "state": ChargePointState(values["state"]), "connectors": connectors})
 
 
 def _session(row: RowMapping) -> SessionRow:

@@ -6,12 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from evcharging.domain.states import ChargePointState
 
-__all__ = ["ChargePointRow", "CommandRow", "Phase", "RequestRow", "SessionRow", "TariffRow"]
+__all__ = ["ChargePointRow", "CommandRow", "ConnectorValue", "Phase", "RequestRow", "SessionRow", "TariffRow"]
 
 ZERO = Decimal(0)
+
+
+class ConnectorValue(NamedTuple):
+    """What was last said of a connector, and who said it (`engine`, `ocpp`, `mqtt`, `central`)."""
+
+    state: ChargePointState
+    source: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,8 +29,10 @@ class ChargePointRow:
     cp_id: str
     registered_at: datetime
     state: ChargePointState = ChargePointState.DISCONNECTED
-    state_source: str | None = None
+    """Rolled up from the connectors."""
     state_reason: str | None = None
+    connectors: dict[int, ConnectorValue] = field(default_factory=dict)
+    """The last word on each; 0 is the whole charge point."""
     administrative_stop: bool = False
     source: str | None = None
     location: str | None = None

@@ -26,7 +26,6 @@ __all__ = [
     "SCHEMA",
     "charge_points",
     "commands",
-    "connectors",
     "idempotency_keys",
     "inbox",
     "metadata",
@@ -45,8 +44,8 @@ charge_points = Table(
     metadata,
     Column("cp_id", String(48), primary_key=True),
     Column("state", String(16), nullable=False),
-    Column("state_source", String(8)),
     Column("state_reason", String(120)),
+    Column("connectors", JSON, nullable=False),
     Column("administrative_stop", Boolean, nullable=False, default=False),
     Column("source", String(8)),
     Column("location", String(200)),
@@ -56,15 +55,6 @@ charge_points = Table(
     Column("registered_at", UtcDateTime, nullable=False),
     Column("last_seen_at", UtcDateTime),
     Column("last_assigned_at", UtcDateTime),
-)
-
-connectors = Table(
-    "connectors",
-    metadata,
-    Column("cp_id", String(48), primary_key=True),
-    Column("connector_id", Integer, primary_key=True),
-    Column("state", String(16), nullable=False),
-    Column("changed_at", UtcDateTime, nullable=False),
 )
 
 requests = Table(

@@ -19,8 +19,8 @@ def upgrade() -> None:
         "charge_points",
         sa.Column("cp_id", sa.String(length=48), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("state_source", sa.String(length=8), nullable=True),
         sa.Column("state_reason", sa.String(length=120), nullable=True),
+        sa.Column("connectors", sa.JSON(), nullable=False),
         sa.Column("administrative_stop", sa.Boolean(), nullable=False),
         sa.Column("source", sa.String(length=8), nullable=True),
         sa.Column("location", sa.String(length=200), nullable=True),
@@ -45,14 +45,6 @@ def upgrade() -> None:
         sa.Column("error_description", sa.String(length=500), nullable=True),
         sa.Column("answered_at", UtcDateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("command_id"),
-    )
-    op.create_table(
-        "connectors",
-        sa.Column("cp_id", sa.String(length=48), nullable=False),
-        sa.Column("connector_id", sa.Integer(), nullable=False),
-        sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("changed_at", UtcDateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("cp_id", "connector_id"),
     )
     op.create_table(
         "idempotency_keys",
@@ -212,6 +204,5 @@ def downgrade() -> None:
 
     op.drop_table("inbox")
     op.drop_table("idempotency_keys")
-    op.drop_table("connectors")
     op.drop_table("commands")
     op.drop_table("charge_points")
