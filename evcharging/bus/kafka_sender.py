@@ -62,6 +62,33 @@ class _Lane:
         self.singly = 0
 
 
+class _Beat:
+    """Lets lanes go at once when it has been quiet, else together at the next beat: one request carries them all."""
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._next_at = 0.0
+        self._going: asyncio.Future[None] | None = None
+
+    async def wait(self) -> None:
+        """Return now or with the next beat."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._going is None:
+            if now >= self._next_at:
+                self._next_at = now + self._period_s
+                return
+            self._going = loop.create_future()
+            loop.call_at(self._next_at, self._go)
+        await asyncio.shield(self._going)
+
+    def _go(self) -> None:
+        going, self._going = self._going, None
+        self._next_at = asyncio.get_running_loop().time() + self._period_s
+        if going is not None:
+            going.set_result(None)
+
+
 class KafkaSender:
     """Accepts records at once and sends them when it can. Started and stopped by `evcharging.bus.kafka.KafkaBus`."""
 
@@ -78,6 +105,7 @@ class KafkaSender:
         self._idle: asyncio.Event = asyncio.Event()
         self._idle.set()
         self._keyless = 0
+        self._beat = _Beat(settings.linger_ms / 1000)
         self._stopped = False
 
     @property
@@ -202,6 +230,7 @@ class KafkaSender:
             if not lane.entries:
                 lane.filled.clear()
                 await lane.filled.wait()
+            await self._beat.wait()
             producer = await self.link.producer()
             sent = 0
             try:

@@ -26,6 +26,7 @@ class KafkaSettings:
         max_waiting_bytes: the same in bytes of keys, values and headers.
         max_record_bytes: the largest record; larger ones are refused.
         max_batch_bytes: the most that one request carries for one partition.
+        linger_ms: publishing more often than this is gathered into requests this far apart; the first goes at once.
         request_timeout_s: after this a request that was not answered is sent again over a new connection.
         fetch_max_wait_ms: how long a fetch may wait for a record; a partition that gets a record waits for it too.
         session_timeout_s: a member of a group that is silent for so long loses its partitions.
@@ -47,6 +48,7 @@ class KafkaSettings:
     max_waiting_bytes: int = 64 * 1024 * 1024
     max_record_bytes: int = 900_000
     max_batch_bytes: int = 128 * 1024
+    linger_ms: float = 5.0
     request_timeout_s: float = 15.0
     fetch_max_wait_ms: int = 10
     session_timeout_s: float = 6.0

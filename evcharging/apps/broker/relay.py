@@ -25,14 +25,10 @@ async def relaying(sock: socket.socket, target: tuple[str, int]) -> AsyncIterato
     """
     open_connections: set[asyncio.Task[None]] = set()
 
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine always runs in one
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(_relay(reader, writer, target), name="relay connection")
         open_connections.add(task)
-        try:
-            await _relay(reader, writer, target)
-        finally:
-            open_connections.discard(task)
+        task.add_done_callback(open_connections.discard)
 
     server = await asyncio.start_server(accept, sock=sock)
     try:
