@@ -48,9 +48,12 @@ def open_cursor(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        return base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
+        position = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
     except (ValueError, binascii.Error):
+        position = ""
+    if not position.isprintable() or not position:
         detail = "expected the cursor of the page before"
         raise Refused(
             "invalid_request", f"query/cursor: {detail}", errors=[{"pointer": "query/cursor", "detail": detail}]
-        ) from None
+        )
+    return position

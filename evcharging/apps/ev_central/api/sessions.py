@@ -69,6 +69,7 @@ async def list_sessions(
     ] = "json",
 ) -> Response:
     """Newest first. ``csv`` and ``jsonl`` give everything that fits (or ``limit``) in one answer."""
+    open_cursor(cursor)  # it is the store's own; no database takes one that hides odd characters
     wanted = _Wanted(parts, station_id, driver_id, state)
     if form == "json":
         page = await wanted.page(min(limit or DEFAULT_LIMIT, 1_000), cursor)

@@ -20,6 +20,14 @@ async def test_every_answer_carries_the_security_headers(web, path):
     assert headers["referrer-policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize("path", ["/", "/cp", "/health", "/static/app.js"])
+async def test_what_can_be_read_can_be_asked_about(web, path):
+    told = await web.http.head(path)
+    read = await web.http.get(path)
+    assert (told.status_code, told.content) == (200, b"")
+    assert told.headers["content-length"] == read.headers["content-length"]
+
+
 async def test_what_the_network_does_now_is_not_kept_by_a_cache(web):
     assert (await web.http.get("/cp")).headers["cache-control"] == "no-store"
     assert (await web.http.get("/static/app.js")).headers["cache-control"] == "no-cache"

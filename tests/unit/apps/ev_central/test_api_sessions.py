@@ -75,7 +75,17 @@ async def test_sessions_are_narrowed_down(web):
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "format=xml", "status=RUNNING", "station_id=a b", "driver_id=%00", "cursor=Zm9v", "cursor=%"]
+    "query",
+    [
+        "limit=0",
+        "format=xml",
+        "status=RUNNING",
+        "station_id=a b",
+        "driver_id=%00",
+        "cursor=Zm9v",
+        "cursor=%",
+        "cursor=AAAA",
+    ],
 )
 async def test_a_query_that_makes_no_sense_is_refused(web, query):
     answer = await web.http.get(f"/api/v1/sessions?{query}")
