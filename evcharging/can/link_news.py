@@ -107,7 +107,7 @@ class Waiters:
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     async def wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
-        """Return once ``condition`` holds. Raises TimeoutError, LinkClosed."""
+        """Return once ``condition`` holds. Raises TimeoutError, LinkClosed, and what ``condition`` itself raises."""
         if condition():
             return
         entry = (condition, asyncio.get_running_loop().create_future())
@@ -121,8 +121,15 @@ class Waiters:
     def wake(self) -> None:
         """The readings changed."""
         for condition, future in self._waiting:
-            if not future.done() and condition():
-                future.set_result(None)
+            if future.done():
+                continue
+            try:
+                holds = condition()
+            except Exception as error:  # noqa: BLE001 - it belongs to the one who waits, not to the frame that came
+                future.set_exception(error)
+            else:
+                if holds:
+                    future.set_result(None)
 
     def close(self) -> None:
         """Nothing will change any more."""

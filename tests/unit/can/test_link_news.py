@@ -80,3 +80,15 @@ async def test_whoever_waits_in_vain_or_when_it_ends_is_told() -> None:
     waiters.close()
     with pytest.raises(LinkClosed):
         await waiting
+
+
+async def test_a_condition_that_fails_is_told_to_the_one_who_waits_and_to_nobody_else() -> None:
+    waiters, current_a = Waiters(), [0.0]
+    failing = asyncio.create_task(waiters.wait(lambda: current_a[0] > 1.0, 5.0))
+    sound = asyncio.create_task(waiters.wait(lambda: current_a[0] is None, 5.0))
+    await asyncio.sleep(0)
+    current_a[0] = None  # type: ignore[call-overload]
+    waiters.wake()
+    await sound
+    with pytest.raises(TypeError):
+        await failing
