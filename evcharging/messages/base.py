@@ -20,7 +20,10 @@ def rfc3339(moment: datetime) -> str:
 
 
 def _to_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC this moment is outside the calendar; expected the years 1 to 9999") from None
 
 
 UtcTime = Annotated[

@@ -102,14 +102,16 @@ def decode(
     """Validate one record against its topic's model.
 
     Raises:
-        Undecodable: says what is wrong with the body, without repeating more than a part of it.
+        Undecodable: says what is wrong with the body, without repeating more than a part of it, and nothing of a
+            message that has a field which is not to be shown.
     """
     if body is None:
         raise Undecodable(f"{topic.name}: empty record (a tombstone), expected a {topic.model.__name__}")
     try:
         message = topic.model.from_json(body)
     except ValidationError as error:
-        raise Undecodable(f"{topic.name}: not a {topic.model.__name__}: {_first_problems(error)}") from None
+        problems = _first_problems(error, topic.model)
+        raise Undecodable(f"{topic.name}: not a {topic.model.__name__}: {problems}") from None
     event_id = traceparent = None
     for name, value in headers:
         if name == "ce_id":
@@ -144,12 +146,14 @@ def expired(expires_at: datetime | None, now: datetime) -> bool:
     return expires_at is not None and now >= expires_at
 
 
-def _first_problems(error: ValidationError) -> str:
+def _first_problems(error: ValidationError, model: type[Message]) -> str:
+    secretive = any(not field.repr for field in model.model_fields.values())
     problems = error.errors(include_url=False, include_context=False, include_input=True)
     told = []
     for problem in problems[:3]:
-        where = ".".join(str(part) for part in problem["loc"]) or "body"
-        told.append(f"{where}: {problem['msg']} (got {str(problem['input'])[:60]!r})")
+        where = ".".join(str(part) for part in problem["loc"])[:80] or "body"
+        got = "" if secretive else f" (got {str(problem['input'])[:60]!r})"
+        told.append(f"{where}: {problem['msg']}{got}")
     if len(problems) > 3:
         told.append(f"and {len(problems) - 3} more")
     return "; ".join(told)

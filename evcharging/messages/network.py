@@ -96,11 +96,11 @@ class OcppConfig(Message):
 
 
 class OcppFrame(Message):
-    """One frame on a station's socket, as it was."""
+    """One frame on a station's socket, as it was; ``frame`` is what its JSON said, which may be null."""
 
     cp_id: CpId
     direction: Literal["in", "out"]
     message_type: int | None = None
     action: str | None = None
     message_id: str | None = None
-    frame: Any
+    frame: Any = None
