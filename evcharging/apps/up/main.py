@@ -30,6 +30,7 @@ from evcharging.apps.up.terminal import Terminal
 __all__ = ["main"]
 
 STATUS_INTERVAL_S = 1.0
+PROGRESS_INTERVAL_S = 0.25
 REQUESTS_FILE = Path("requests.txt")
 EMBEDDED_NOTICE = (
     "Kafka is the embedded broker: for development and demonstration, one copy of each service. It keeps its records in"
@@ -57,8 +58,7 @@ async def _run(settings: UpSettings, stop: asyncio.Event) -> None:
                 httpx.AsyncClient(trust_env=False) as client,
                 Supervisor(plan(layout, client), log_dir=log_dir, tell=terminal.say, show=terminal.service_line) as run,
             ):
-                terminal.status("starting")
-                await until_stopped(stop, run.until_ready(settings.ready_timeout_s))
+                await until_stopped(stop, _until_ready(run, terminal, settings.ready_timeout_s))
                 if stop.is_set():
                     return
                 addresses = addresses_of(layout, pid=os.getpid())
@@ -69,6 +69,19 @@ async def _run(settings: UpSettings, stop: asyncio.Event) -> None:
                 finally:
                     Addresses.remove(settings.data_dir)
                     terminal.status("stopping")
+
+
+async def _until_ready(run: Supervisor, terminal: Terminal, timeout_s: float) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        progress = tasks.create_task(_show_progress(run, terminal))
+        await run.until_ready(timeout_s)
+        progress.cancel()
+
+
+async def _show_progress(run: Supervisor, terminal: Terminal) -> None:
+    while True:
+        terminal.status(f"starting: {', '.join(run.unready)}")
+        await asyncio.sleep(PROGRESS_INTERVAL_S)
 
 
 async def _watch(run: Supervisor, terminal: Terminal, client: httpx.AsyncClient, central_url: str) -> None:

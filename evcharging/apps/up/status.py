@@ -21,9 +21,9 @@ async def read_status(client: httpx.AsyncClient, central_url: str) -> str:
     try:
         charge_points = (await client.get(f"{central_url}/cp?limit=1000", timeout=TIMEOUT_S)).raise_for_status().json()
         totals = (await client.get(f"{central_url}/totals", timeout=TIMEOUT_S)).raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
-        return f"Central does not answer ({type(error).__name__})"
-    return status_line(charge_points, totals)
+        return status_line(charge_points, totals)
+    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        return f"Central does not answer as it should ({type(error).__name__})"
 
 
 def status_line(charge_points: Sequence[Mapping[str, Any]], totals: Mapping[str, Any]) -> str:

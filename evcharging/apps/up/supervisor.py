@@ -86,6 +86,11 @@ class Supervisor:
             for service in self.services.values():
                 service.log.close()
 
+    @property
+    def unready(self) -> list[str]:
+        """The names of the services that are not ready."""
+        return [name for name, service in self.services.items() if not service.ready.is_set()]
+
     async def until_ready(self, timeout_s: float) -> None:
         """Wait until every service is ready.
 
@@ -215,7 +220,7 @@ class Supervisor:
             await asyncio.wait([asyncio.create_task(child.wait()) for child in children], timeout=KILL_WITHIN_S)
 
     def _told_unready(self) -> list[str]:
-        unready = [service for service in self.services.values() if not service.ready.is_set()]
+        unready = [self.services[name] for name in self.unready]
         return [f"{service.spec.name}: {service.lacks}{_last_words(service)}" for service in unready]
 
 

@@ -113,8 +113,18 @@ async def test_the_status_is_read_from_central(central, url, client):
 
 
 async def test_the_status_says_so_when_central_does_not_answer(client, closed_port):
-    assert await read_status(client, f"http://127.0.0.1:{closed_port}") == "Central does not answer (ConnectError)"
+    assert (
+        await read_status(client, f"http://127.0.0.1:{closed_port}")
+        == "Central does not answer as it should (ConnectError)"
+    )
 
 
 async def test_the_status_says_so_when_central_answers_with_an_error(central, url, client):
-    assert await read_status(client, url) == "Central does not answer (HTTPStatusError)"
+    assert await read_status(client, url) == "Central does not answer as it should (HTTPStatusError)"
+
+
+@pytest.mark.parametrize(("listed", "totals"), [(["?"], {}), ([{}], {}), ([], {"energy_kwh": None})])
+async def test_an_answer_that_cannot_be_read_costs_the_status_only(central, url, client, listed, totals):
+    central.answers["/cp"] = JSONResponse(listed)
+    central.answers["/totals"] = JSONResponse(totals)
+    assert (await read_status(client, url)).startswith("Central does not answer as it should")

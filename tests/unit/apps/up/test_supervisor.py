@@ -181,6 +181,7 @@ async def test_giving_up_names_each_service_that_is_not_ready_and_what_it_lacks(
     mute = stage.spec("mute", "import signal; signal.pause()")
     async with stage.supervisor(mute, stage.spec("central", needs=("mute",))) as supervisor:
         await until(lambda: supervisor.services["mute"].lacks == "has not said up")
+        assert supervisor.unready == ["mute", "central"]
         with pytest.raises(GaveUp, match=r"mute: has not said up; central: waits for mute"):
             await supervisor.until_ready(0.01)
 
