@@ -27,12 +27,13 @@ from evcharging.bus.protocol import (
     BusOverloaded,
     Position,
     Record,
+    RecordRefused,
     Start,
     Subscription,
     SubscriptionHealth,
 )
 from evcharging.bus.ratelimit import RateLimit
-from evcharging.messages.envelope import Received, Undecodable, decode
+from evcharging.messages.envelope import Headers, Received, Undecodable, decode
 from evcharging.messages.topics import Topic, dead_letter_name
 
 __all__ = ["Consumer", "Handler", "Retry", "Tombstone", "TombstoneHandler"]
@@ -134,7 +135,12 @@ class Consumer:
         await self._subscription.__aexit__(kind, error, trace)
 
     async def run(self) -> None:
-        """Read, handle and commit for ever."""
+        """Read, handle and commit for ever.
+
+        Raises:
+            BusStopped: the bus was stopped while a dead letter waited; the record comes again at the next start.
+            Exception: what ``on_assignment`` raised.
+        """
         pause_s = FIRST_PAUSE_S
         while True:
             records = await self._subscription.getmany(timeout_s=0.25, max_records=self._max_records)
@@ -143,7 +149,7 @@ class Consumer:
                 if records:
                     await self._handle(records)
             except Retry as reason:
-                log.warning("a batch is taken back", reader=self.name, pause_s=round(pause_s, 1), reason=str(reason))
+                log.warning("a batch is taken back", reader=self.name, pause_s=round(pause_s, 3), reason=str(reason))
                 for topic in {record.topic for record in records}:
                     metrics.HANDLER_RETRIES.labels(topic).inc()
                 await self._take_back(records, reason.settled | self._set_aside_now)
@@ -266,18 +272,30 @@ class Consumer:
                 log.error("a record is passed over", reader=self.name, reason=reason, unsaid=unsaid, **_where(record))
             return
         headers = [*record.headers, *dead_letter_headers(record, reason, attempts=attempts, group=self._group)]
+        try:
+            await self._publish_dead_letter(record, record.value, headers)
+        except RecordRefused as error:
+            log.error(  # noqa: TRY400 - the trace says nothing that the error does not
+                "a dead letter is too large; its reason is kept without it",
+                reader=self.name,
+                error=str(error),
+                **_where(record),
+            )
+            headers = dead_letter_headers(record, f"{reason} ({error})", attempts=attempts, group=self._group)
+            await self._publish_dead_letter(record, b"", headers)
+        metrics.DEAD_LETTERS.labels(record.topic).inc()
+        log.error("a record went to the dead letters", reader=self.name, reason=reason, **_where(record))
+
+    async def _publish_dead_letter(self, record: Record, value: bytes | None, headers: Headers) -> None:
+        """Wait until the broker has it, however long that takes: the record is committed afterwards."""
         while True:
             try:
-                accepted = await self._bus.publish_raw(
-                    dead_letter_name(record.topic), record.key, record.value, headers
-                )
+                accepted = await self._bus.publish_raw(dead_letter_name(record.topic), record.key, value, headers)
             except BusOverloaded:
                 await asyncio.sleep(FIRST_PAUSE_S)
             else:
-                break
-        await accepted
-        metrics.DEAD_LETTERS.labels(record.topic).inc()
-        log.error("a record went to the dead letters", reader=self.name, reason=reason, **_where(record))
+                await accepted
+                return
 
     def _report(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -26,6 +26,7 @@ class Progress:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._position: dict[Partition, int] = {}
+        self._furthest: dict[Partition, int] = {}
         self._target: dict[Partition, int] = {}
         self._end: dict[Partition, int] = {}
         self._jumps = 0
@@ -34,6 +35,7 @@ class Progress:
     def assign(self, positions: Mapping[Partition, int]) -> None:
         """Forget what was; read from ``positions`` on."""
         self._position = dict(positions)
+        self._furthest = dict(positions)
         self._target = {}
         self._end = {}
         self._moved_at = self._monotonic()
@@ -51,12 +53,17 @@ class Progress:
             self._end[partition] = end
 
     def returned(self, partition: Partition, first: int, last: int) -> None:
-        """Records from offset ``first`` to ``last`` were handed to the reader."""
+        """Records from offset ``first`` to ``last`` were handed to the reader.
+
+        Records that it had before and has put back are no progress.
+        """
         self.skipped_to(partition, first)
         self._position[partition] = last + 1
         if last >= self._end.get(partition, 0):
             self._end[partition] = last + 1
-        self._moved_at = self._monotonic()
+        if last >= self._furthest.get(partition, 0):
+            self._furthest[partition] = last + 1
+            self._moved_at = self._monotonic()
 
     def skipped_to(self, partition: Partition, offset: int) -> None:
         """The next record there is stands at ``offset``; those between are gone, unless compaction took them."""
@@ -80,7 +87,7 @@ class Progress:
     def passed(self, partition: Partition, offset: int) -> None:
         """Everything before ``offset`` was looked at, whether or not there was a record."""
         if offset > self._position.get(partition, offset):
-            self._position[partition] = offset
+            self._position[partition] = self._furthest[partition] = offset
             self._moved_at = self._monotonic()
 
     def rewind(self, records: Iterable[Record]) -> dict[Partition, int]:

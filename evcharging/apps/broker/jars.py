@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def kafka_jars(cache: Path = DEFAULT_CACHE) -> Path:
     _check_java()
     pom = POM.read_bytes()
     jars = cache.resolve() / hashlib.sha256(pom).hexdigest()[:12]
-    if not (jars / "complete").exists():
+    if not jars.exists():
         _fetch(jars)
     return jars
 
@@ -66,28 +68,28 @@ def _fetch(jars: Path) -> None:
             "Apache Kafka's jars are fetched with Maven, and there is no mvn on the PATH; install it (Debian: apt "
             "install maven), or leave out what is marked kafka"
         )
-    shutil.rmtree(jars, ignore_errors=True)
-    jars.mkdir(parents=True)
-    with as_file(POM) as pom:
-        fetched = subprocess.run(  # noqa: S603
-            [
-                maven,
-                "--quiet",
-                "--batch-mode",
-                "--file",
-                str(pom),
-                "dependency:copy-dependencies",
-                f"-DoutputDirectory={jars}",
-                "-DincludeScope=runtime",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=FETCH_TIMEOUT_S,
-        )
-    if fetched.returncode != 0:
-        raise KafkaJarsMissing(f"Maven could not fetch Apache Kafka: {fetched.stdout.strip()[-500:]}")
-    (jars / "complete").touch()
+    jars.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=jars.parent) as fetched_into, as_file(POM) as pom:
+        arguments = [
+            "--quiet",
+            "--batch-mode",
+            "--file",
+            str(pom),
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={fetched_into}/jars",
+            "-DincludeScope=runtime",
+        ]
+        try:
+            fetched = subprocess.run(  # noqa: S603
+                [maven, *arguments], capture_output=True, text=True, check=False, timeout=FETCH_TIMEOUT_S
+            )
+        except subprocess.TimeoutExpired:
+            raise KafkaJarsMissing(f"Maven did not fetch Apache Kafka within {FETCH_TIMEOUT_S} s") from None
+        if fetched.returncode != 0:
+            raise KafkaJarsMissing(f"Maven could not fetch Apache Kafka: {fetched.stdout.strip()[-500:]}")
+        # Whole or not at all, and whoever else fetched them meanwhile has the same.
+        with contextlib.suppress(OSError):
+            Path(fetched_into, "jars").rename(jars)
 
 
 if __name__ == "__main__":

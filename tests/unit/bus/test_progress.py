@@ -91,6 +91,20 @@ def test_records_read_again_after_a_rewind_are_no_jump() -> None:
     assert progress.health().jumps == 0
 
 
+def test_records_that_were_put_back_and_come_again_are_no_progress() -> None:
+    progress, clock = progress_at(p0=0)
+    progress.aim(A0, 5)
+    progress.returned(A0, 0, 4)
+    for _ in range(20):
+        progress.rewind([Record("cp.health", 0, 0, None, None, (), 0)])
+        clock.now_s += 1
+        progress.returned(A0, 0, 4)
+    progress.rewind([Record("cp.health", 0, 0, None, None, (), 0)])
+    assert progress.health().stalled_s == 20
+    progress.returned(A0, 0, 5)
+    assert progress.health().stalled_s == 0
+
+
 def test_what_was_looked_at_without_a_record_counts_as_read() -> None:
     progress, _ = progress_at(p0=3)
     progress.aim(A0, 6)
