@@ -194,6 +194,41 @@ async def test_while_the_bus_is_away_charging_goes_on_and_nothing_is_lost(rig: E
     assert engine.host.checks()["kafka"]
 
 
+async def test_what_cannot_be_sent_is_not_cut_into_ever_more_intervals(rig: EngineRig, cp_id: str):
+    engine = await rig.engine(cp_id=cp_id, session_seconds=4.5, hold_at=1)
+    await rig.start(cp_id, "session-1")
+    await rig.until(lambda: rig.intervals("session-1"), "an interval")
+    unit = engine.host.units[cp_id]
+    with unreachable(engine.bus):
+        await unit.link.wait_until(lambda _: unit.point.session is None, 15.0)
+    end = await rig.status(cp_id, ACTIVATED, session_id="session-1")
+    intervals = rig.intervals("session-1")
+    assert_adds_up(intervals, end)
+    longest_s = max((i.interval_end - i.interval_start).total_seconds() for i in intervals)
+    assert longest_s > 1.5
+    assert len(intervals) <= 4
+
+
+async def test_sessions_of_one_engine_share_the_sites_limit(rig: EngineRig):
+    engine = await rig.engine(cp_id="S-001", count=2, session_seconds=0)
+    signal = SiteSignal(ts=datetime.now(UTC), site_id="site-1", price_per_kwh=0.3, currency="EUR", grid_limit_kw=22.0)
+    await rig.say(SITE_SIGNALS, signal)
+    for cp_id in engine.host.cp_ids:
+        await rig.start(cp_id, f"session-{cp_id}")
+    for cp_id in engine.host.cp_ids:
+        await rig.until(
+            lambda cp_id=cp_id: any(i.kw == pytest.approx(11.0, abs=0.1) for i in rig.intervals(f"session-{cp_id}")),
+            "an interval at half the limit",
+        )
+    await rig.command(CommandAction.STOP_SUPPLY, "S-001", session_id="session-S-001")
+    await rig.status("S-001", ACTIVATED, session_id="session-S-001")
+    seen = len(rig.intervals("session-S-002"))
+    await rig.until(
+        lambda: any(i.kw == pytest.approx(22.0, abs=0.1) for i in rig.intervals("session-S-002")[seen:]),
+        "an interval at the whole limit",
+    )
+
+
 async def test_a_clean_stop_ends_sessions_and_says_goodbye(rig: EngineRig, cp_id: str):
     engine = await rig.engine(cp_id=cp_id)
     await rig.start(cp_id, "session-1")

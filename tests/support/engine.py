@@ -17,6 +17,7 @@ from evcharging.apps.ev_cp_e.charge_point import ChargePoint
 from evcharging.apps.ev_cp_e.effects import Moment
 from evcharging.apps.ev_cp_e.host import EngineHost
 from evcharging.apps.ev_cp_e.recovery import Past
+from evcharging.apps.ev_cp_e.sender import HOLD_AT
 from evcharging.apps.ev_cp_e.session import SessionTerms
 from evcharging.apps.ev_cp_e.settings import EngineSettings
 from evcharging.apps.ev_cp_e.unit import Unit
@@ -152,17 +153,18 @@ class EngineRig:
                 await self._reading
         await self.bus.stop()
 
-    async def engine(self, **settings: Any) -> RunningEngine:
+    async def engine(self, *, hold_at: int = HOLD_AT, **settings: Any) -> RunningEngine:
         """Start an engine and wait until it is ready."""
-        life = self.begin(**settings)
+        life = self.begin(hold_at=hold_at, **settings)
         await life.ready()
         return life
 
-    def begin(self, **settings: Any) -> RunningEngine:
+    def begin(self, *, hold_at: int = HOLD_AT, **settings: Any) -> RunningEngine:
         """Start an engine."""
         bus = MemoryBus(self.log)
         made = EngineSettings(kafka_bootstrap="memory://rig", **settings)
-        life = RunningEngine(EngineHost(made, bus=bus, clock=now, boot_id=f"life-{next(_numbers)}"), bus)
+        host = EngineHost(made, bus=bus, clock=now, boot_id=f"life-{next(_numbers)}", hold_at=hold_at)
+        life = RunningEngine(host, bus)
         self.lives.append(life)
         return life
 

@@ -18,10 +18,10 @@ from evcharging.messages.commands import Command, CommandOutcome, Reply
 from evcharging.messages.envelope import Event, derived_id
 from evcharging.messages.topics import ALERTS, REPLIES, STATUS, TELEMETRY
 
-__all__ = ["Announcer", "Recent"]
+__all__ = ["SESSIONS_REMEMBERED", "Announcer", "Recent"]
 
-REMEMBERED: Final = 256
-"""Sessions, and commands, of one charge point that can be told again: hours of the first, minutes of the second."""
+SESSIONS_REMEMBERED: Final = 32
+"""Of one charge point. A command about a session lives a minute at most."""
 
 V = TypeVar("V")
 
@@ -29,7 +29,7 @@ V = TypeVar("V")
 class Recent(Generic[V]):
     """The last few values by key; the oldest give way."""
 
-    def __init__(self, known: Mapping[str, V], most: int = REMEMBERED) -> None:
+    def __init__(self, known: Mapping[str, V], *, most: int) -> None:
         self._most = most
         self._values: OrderedDict[str, V] = OrderedDict()
         for key, value in known.items():
@@ -61,7 +61,7 @@ class Announcer:
         self.last_status: Event[Status] | None = None
         self.supplying: Event[Status] | None = None
         """The status that began the session under way."""
-        self.ended = Recent(ended)
+        self.ended = Recent(ended, most=SESSIONS_REMEMBERED)
         self._cp_id = cp_id
         self._source = source
         self._boot = f"{boot_id}:{cp_id}"

@@ -28,6 +28,8 @@ from evcharging.messages.envelope import Event, Received, expired
 __all__ = ["CommandDesk", "Refused", "parse_injection"]
 
 MOST_WAITING: Final = 100
+COMMANDS_REMEMBERED: Final = 128
+"""Answers of one charge point that can be given again; a command that came longer ago has expired."""
 BUSY_CODES: Final = {
     ChargePointState.SUPPLYING: "busy",
     ChargePointState.STOPPED: "stopped",
@@ -60,7 +62,7 @@ class CommandDesk:
         self._outlet = outlet
         self._announcer = announcer
         self._effects = effects
-        self._answered = Recent(answered)
+        self._answered = Recent(answered, most=COMMANDS_REMEMBERED)
         self._waiting: deque[Received[Command]] = deque()
         self._in_hand: set[str] = set()
         """Commands that have come and are not answered yet."""

@@ -20,7 +20,7 @@ from evcharging.apps.ev_cp_e.mqtt_feed import MqttFeed
 from evcharging.apps.ev_cp_e.past import read_past
 from evcharging.apps.ev_cp_e.phases import Phase
 from evcharging.apps.ev_cp_e.recovery import Memory
-from evcharging.apps.ev_cp_e.sender import Sender
+from evcharging.apps.ev_cp_e.sender import HOLD_AT, Sender
 from evcharging.apps.ev_cp_e.settings import EngineSettings
 from evcharging.apps.ev_cp_e.site_share import SiteShare
 from evcharging.apps.ev_cp_e.tally import Tally
@@ -58,9 +58,18 @@ class EngineHost:
         bus: not started yet; it is stopped when `run` ends.
         clock: the time.
         boot_id: names this life of the process; no two share one.
+        hold_at: see `Sender`.
     """
 
-    def __init__(self, settings: EngineSettings, *, bus: Bus, clock: Callable[[], Moment], boot_id: str) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        *,
+        bus: Bus,
+        clock: Callable[[], Moment],
+        boot_id: str,
+        hold_at: int = HOLD_AT,
+    ) -> None:
         self.units: dict[str, Unit] = {}
         """The charge points by id; empty until the log has been read."""
         self._settings = settings
@@ -69,7 +78,7 @@ class EngineHost:
         self._clock = clock
         self._boot_id = boot_id
         self._source = f"engine/{settings.name}"
-        self._sender = Sender(bus)
+        self._sender = Sender(bus, hold_at=hold_at)
         self._site = SiteShare(settings.site_id)
         self._tally = Tally()
         self._feed = MqttFeed(self.units, rating_kw=self._terms.rating_kw, now=lambda: clock().wall)

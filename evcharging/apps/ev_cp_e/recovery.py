@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from evcharging.apps.ev_cp_e.announcer import SESSIONS_REMEMBERED
 from evcharging.domain.energy import WH_PER_KWH, InvalidEnergy, exact_wh
 from evcharging.domain.sessions import FIRST_SEQ
 from evcharging.domain.states import ChargePointState
@@ -59,7 +60,7 @@ class Past:
         stop_stands: whether an administrative stop is in force.
         open_session: a session that has not ended.
         register_wh: the highest register reading on record, None without one.
-        ended: the end statuses on record by session, oldest first.
+        ended: the end statuses on record by session, the last `SESSIONS_REMEMBERED` of them, oldest first.
         answered: the replies on record by command.
     """
 
@@ -141,7 +142,10 @@ class _Life:
                 self.last = None
             self.begun = event
         elif detail is not None and detail.last_seq is not None:
+            self.past.ended.pop(status.session_id, None)
             self.past.ended[status.session_id] = event
+            if len(self.past.ended) > SESSIONS_REMEMBERED:
+                del self.past.ended[next(iter(self.past.ended))]
             if self.begun is not None and self.begun.message.session_id == status.session_id:
                 self.begun = None
 

@@ -16,7 +16,7 @@ import structlog
 from evcharging.bus.protocol import Bus, BusOverloaded, RecordRefused
 from evcharging.messages.envelope import Event, child_of
 
-__all__ = ["Sender"]
+__all__ = ["HOLD_AT", "Sender"]
 
 log = structlog.get_logger()
 

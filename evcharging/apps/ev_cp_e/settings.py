@@ -19,6 +19,7 @@ from evcharging.domain.charger import ChargerSpec, Taper, VehicleSpec
 from evcharging.messages.base import CpId
 from evcharging.mqtt.address import MqttAddress
 from evcharging.mqtt.protocol import BadAddress
+from evcharging.mqtt.topics import ENGINE_LEVEL
 
 __all__ = ["EngineSettings"]
 
@@ -92,6 +93,13 @@ class EngineSettings(KafkaServiceSettings):
             except BadAddress as error:
                 raise ValueError(str(error)) from None
         return mqtt
+
+    @field_validator("cp_id")
+    @classmethod
+    def _is_free(cls, cp_id: str) -> str:
+        if cp_id == ENGINE_LEVEL:
+            raise ValueError(f"{ENGINE_LEVEL} is the engines' own place among the MQTT topics; choose another name")
+        return cp_id
 
     @model_validator(mode="after")
     def _can_count(self) -> Self:

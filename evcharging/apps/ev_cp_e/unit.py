@@ -36,6 +36,8 @@ from evcharging.messages.envelope import Event, Received
 __all__ = ["Unit"]
 
 SHORTEST_TIMER_S: Final = 0.001
+REGISTER_FELL: Final = "register_fell"
+"""What the link counts readings under that it does not believe (yet)."""
 
 
 class Unit:
@@ -74,6 +76,7 @@ class Unit:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = math.inf
         self._has_gone = asyncio.Event()
+        self._disbelieved = 0
 
     @property
     def cp_id(self) -> str:
@@ -142,6 +145,10 @@ class Unit:
     def _frame(self, message: Message) -> None:
         can_id = message.arbitration_id
         if can_id == Meter.CAN_ID:
+            disbelieved = self.link.dropped[REGISTER_FELL]
+            if disbelieved != self._disbelieved:
+                self._disbelieved = disbelieved
+                return
             self._do(self.point.metered(self._clock(), solar_fraction=self._solar_fraction(), hold=self._congested()))
         elif can_id == MeasuredCurrent.CAN_ID and self.point.watches_current:
             self._do(self.point.measured(self._clock()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pytest
 
@@ -128,6 +129,14 @@ def test_intervals_follow_the_register_second_by_second(bench: Bench):
     assert first.interval_start == NOON
     assert (first.kw, first.amps, first.soc) == (pytest.approx(22.0, abs=0.1), 31.75, 0.3)
     assert bench.telemetry[-1].euros == pytest.approx(0.0055)
+
+
+def test_the_first_interval_begins_when_the_charger_confirms(bench: Bench):
+    bench.order_start()
+    bench.later(0.3)
+    bench.says(ChargerState.CHARGING)
+    bench.flows(6.1)
+    assert bench.telemetry[0].interval_start == NOON + timedelta(seconds=0.3)
 
 
 def test_a_register_said_again_within_half_a_second_makes_no_interval_of_its_own(bench: Bench):

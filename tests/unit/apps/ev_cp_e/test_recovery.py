@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from evcharging.apps.ev_cp_e.announcer import SESSIONS_REMEMBERED
 from evcharging.apps.ev_cp_e.recovery import Memory, Past
 from evcharging.domain.charger import ChargerState, FaultCode
 from evcharging.domain.states import ChargePointState
@@ -72,6 +73,15 @@ def test_a_session_that_ended_is_not_open_and_its_end_can_be_told_again(bench: B
     assert (end.id, end.message) == (bench.events[-1].id, bench.events[-1].message)
 
 
+def test_the_last_ends_are_remembered_and_no_more(bench: Bench):
+    for number in range(SESSIONS_REMEMBERED + 2):
+        bench.start(f"session-{number}")
+        bench.later(10.0)
+        bench.charger_stops(6.1)
+    ended = list(past_of(bench.events).ended)
+    assert (len(ended), ended[0]) == (SESSIONS_REMEMBERED, "session-2")
+
+
 def test_a_session_that_a_fault_ended_is_not_open(bench: Bench):
     bench.start()
     bench.says(ChargerState.FAULTED, FaultCode.GROUND_FAULT)
@@ -101,6 +111,20 @@ def test_centrals_word_on_an_engine_that_is_away_does_not_end_its_session(bench:
     past = past_of([*bench.events, fault])
     assert past.state is ChargePointState.FAULT
     assert past.open_session is not None
+
+
+def test_centrals_word_that_all_is_well_again_takes_nothing_from_what_the_engine_said(bench: Bench):
+    bench.start(kwh=5)
+    bench.flows(6.1)
+    words = [
+        of_central(ChargePointState.FAULT, ChargePointState.SUPPLYING, reason="engine_unreachable"),
+        of_central(ChargePointState.ACTIVATED, ChargePointState.FAULT, reason="healthy"),
+        of_central(ChargePointState.SUPPLYING, ChargePointState.ACTIVATED, reason="healthy", session_id="session-1"),
+    ]
+    lost = past_of([*bench.events, *words]).open_session
+    assert lost is not None
+    assert (lost.target_wh, lost.last_seq) == (5000, 1)
+    assert lost.elapsed_s == pytest.approx(1.0)
 
 
 def test_the_time_an_engine_was_away_is_not_the_sessions(bench: Bench):

@@ -67,6 +67,7 @@ def test_a_name_without_a_number_is_one_charge_point():
         ("--time-scale 0.5", "--time-scale"),
         ("--kw-rate 0", "--kw-rate"),
         ("--cp-id a/b", "--cp-id"),
+        ("--cp-id _engine", "choose another name"),
         ("--engine-id a/b", "--engine-id"),
     ],
 )

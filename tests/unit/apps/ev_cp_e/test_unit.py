@@ -85,6 +85,19 @@ async def test_it_goes_away_in_good_order(rig: UnitRig):
     assert last.state is ChargePointState.DISCONNECTED
 
 
+async def test_a_session_does_not_begin_on_a_register_that_is_not_believed(rig: UnitRig):
+    rig.node.model._register_wh = 5000.0
+    await rig.until(lambda: rig.unit.link.readings.register_wh == 5000.0)
+    rig.unit.inject(InjectKind.FAULT, FaultCode.GROUND_FAULT)
+    await rig.until(lambda: rig.unit.point.state is ChargePointState.FAULT)
+    rig.node.model._register_wh = 0.0  # the meter is replaced
+    rig.unit.inject(InjectKind.CLEAR, FaultCode.NONE)
+    await rig.until(lambda: rig.unit.link.dropped["register_fell"] > 0)
+    assert rig.unit.point.state is ChargePointState.FAULT
+    await rig.until(lambda: rig.unit.point.state is ChargePointState.ACTIVATED)
+    assert rig.unit.link.readings.register_wh == 0.0
+
+
 async def test_a_closed_unit_hears_nothing_and_says_nothing(rig: UnitRig):
     rig.unit.close()
     rig.unit.close()
