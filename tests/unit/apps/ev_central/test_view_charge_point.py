@@ -208,6 +208,14 @@ def test_a_unit_that_knows_no_connectors_shows_its_meter_all_the_same(tell):
     assert (record["kw"], record["session_id"], record["source"]) == (7.4, "m-1", StatusSource.MQTT)
 
 
+def test_a_session_told_of_the_whole_and_of_its_connector_counts_once(tell):
+    for connector_id in (0, 1):
+        tell.status(1, SUPPLYING, connector_id=connector_id, session_id="s-1")
+    tell.meter(2, 1, kw=7.0)
+    tell.bill(2, euros=0.2)
+    assert (tell.record(3)["kw"], tell.record(3)["cost"]) == (7.0, 0.2)
+
+
 class TestRepeatsAndLatecomers:
     def test_a_repeat_does_not_bring_back_what_another_source_has_ended(self, tell):
         tell.status(0, ACTIVATED)
