@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -30,12 +29,6 @@ async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Net
     async with Network(f"127.0.0.1:{port}", folder, session_s=4) as network:
         yield network
     await broker.stop()
-
-
-async def session_at(network: Network, driver_id: str) -> dict[str, Any]:
-    """The last session of a driver."""
-    response = await network.http.get("/api/v1/sessions", params={"driver_id": driver_id, "limit": 1})
-    return dict(response.json()[0])
 
 
 async def test_requests_are_served_metered_and_billed_and_refusals_name_their_reason(network: Network) -> None:
@@ -78,7 +71,7 @@ async def test_an_operator_stops_a_session_takes_a_charge_point_out_of_service_a
     await network.until_state("CP-001", "STOPPED")
     assert await driver.ended() == 0
     assert "DENIED | stopped" in driver.told()
-    session = await session_at(network, "driver-carol")
+    session = await network.until_ended("driver-carol")
     assert (session["status"], session["reason"]) == ("COMPLETED", "operator_stop")
     assert (await network.http.post("/cp/CP-001/stop")).status_code == 409
     assert (await network.http.post("/cp/CP-001/resume")).status_code == 202
@@ -97,7 +90,7 @@ async def test_what_happens_at_the_charger_ends_the_session_and_is_healed(
     await network.until_energy("CP-001")
     assert (await network.http.post("/cp/CP-001/inject", json={"kind": kind})).status_code == 202
     assert await driver.ended() == 0
-    session = await session_at(network, f"driver-{kind}")
+    session = await network.until_ended(f"driver-{kind}")
     assert session["status"] == status
     assert reason in (None, session["reason"])
     if kind == "fault":

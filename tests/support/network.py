@@ -232,14 +232,22 @@ class Network:
 
         await self.until(f"{cp_id} has taken more than {kwh} kWh", there, within_s=within_s)
 
-    async def until_sessions(self, count: int, *, within_s: float = 60.0) -> list[dict[str, Any]]:
-        """Wait until so many sessions have ended."""
+    async def sessions_of(self, driver_id: str) -> list[dict[str, Any]]:
+        """A driver's sessions, newest first."""
+        response = await self.http.get("/api/v1/sessions", params={"driver_id": driver_id, "limit": 50})
+        response.raise_for_status()
+        return list(response.json())
+
+    async def until_ended(self, driver_id: str, *, within_s: float = 60.0) -> dict[str, Any]:
+        """Wait until a driver's only session has ended, and return it."""
 
         async def there() -> bool:
-            return sum(s["status"] != "ACTIVE" for s in await self.sessions()) >= count
+            sessions = await self.sessions_of(driver_id)
+            return bool(sessions) and sessions[0]["status"] != "ACTIVE"
 
-        await self.until(f"{count} sessions have ended", there, within_s=within_s)
-        return await self.sessions()
+        await self.until(f"the session of {driver_id} has ended", there, within_s=within_s)
+        (session,) = await self.sessions_of(driver_id)
+        return session
 
     async def until(self, what: str, condition: Callable[[], Awaitable[bool]], *, within_s: float) -> None:
         try:
