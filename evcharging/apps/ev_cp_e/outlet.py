@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from evcharging.apps.ev_cp_e.announcer import Announcer
-from evcharging.apps.ev_cp_e.effects import Effect, LimitOrder, Moment, Note, Publish, StartOrder, StopOrder
+from evcharging.apps.ev_cp_e.charger_watch import ChargerWatch
+from evcharging.apps.ev_cp_e.effects import Effect, LimitOrder, Moment, Publish, StartOrder, StopOrder
+from evcharging.apps.ev_cp_e.interval_pace import IntervalPace
 from evcharging.apps.ev_cp_e.offer import CurrentOffer
 from evcharging.apps.ev_cp_e.phases import (
     BOOT_WAIT_S,
     RUNNING,
-    SHORTEST_INTERVAL_S,
     START_WAIT_S,
     Answer,
     Ending,
@@ -73,11 +75,12 @@ class Outlet:
         self._past = past
         self._announcer = announcer
         self._effects = effects
+        self._watch = ChargerWatch(charger, self.standing, effects)
+        self._pace = IntervalPace(0.0)
         self._clock: SessionClock | None = None
         self._starting: Starting | None = None
         self._ending: Ending | None = None
         self._boot_by_s = math.inf
-        self._interval_s = 0.0
         self._leaving = False
 
     @property
@@ -113,7 +116,7 @@ class Outlet:
             if running:
                 self._supply(now, self._starting)
             elif self.charger.state is ChargerState.FAULTED:
-                self._refuse_start(now, Refusal("faulted", f"the charger reports {self._charger_fault()}"))
+                self._refuse_start(now, Refusal("faulted", f"the charger reports {self._watch.fault}"))
         elif self.phase is Phase.SUPPLYING and not running:
             self._ended_at_charger(now)
         elif self._ending is not None and not running:
@@ -129,14 +132,15 @@ class Outlet:
             if self._ending.contactor_open:
                 self._finish(now, self._ending)
         elif self.session is not None and self._clock is not None:
-            if not hold and now.s - self._interval_s >= SHORTEST_INTERVAL_S:
+            if self._pace.ends_with_reading(now.s) and not hold:
                 self._close_interval(now, self.session)
             energy_wh = exact_wh(self.charger.register_wh or 0.0) - self.session.register_start_wh
             self._clock.metered(energy_wh, self.power_kw, now.s)
             self._end_if_due(now)
         else:
             self._follow_charger(now)
-            self._heal(now)
+            if self.phase is Phase.IDLE and not self.silent:
+                self._watch.heal(now)
 
     def charger_measured(self, now: Moment) -> None:
         """The charger's current came."""
@@ -266,7 +270,7 @@ class Outlet:
         self._starting = None
         self.session = session
         self.phase = Phase.SUPPLYING
-        self._interval_s = now.s
+        self._pace = IntervalPace(now.s)
         self._clock = SessionClock(
             started_s=now.s - session.elapsed_s,
             lasts_s=self.terms.session_seconds,
@@ -287,7 +291,7 @@ class Outlet:
         """The charger ended the session of its own accord; its next reading of the register is the final one."""
         fault = self.charger.state is ChargerState.FAULTED
         if fault:
-            reason = self._charger_fault()
+            reason = self._watch.fault
         else:
             full = self.charger.state is ChargerState.FINISHED
             reason = EndReason.BATTERY_FULL if full else EndReason.UNPLUGGED
@@ -319,30 +323,15 @@ class Outlet:
             self._follow_charger(now)
 
     def _close_interval(self, now: Moment, session: MeteredSession) -> None:
-        self._interval_s = now.s
-        interval = session.close_interval(now.wall, self.charger, solar_fraction=self.solar_fraction)
+        self._pace.closed(now.s)
+        # What a charger said before it fell silent is its register still, but no longer its current.
+        readings = replace(self.charger, current_a=None) if self.silent else self.charger
+        interval = session.close_interval(now.wall, readings, solar_fraction=self.solar_fraction)
         self._effects.append(Publish(self._announcer.telemetry(interval, session)))
 
     def _follow_charger(self, now: Moment) -> None:
-        """Be in FAULT while the charger is, and let it charge for nobody."""
-        if self.phase is not Phase.IDLE or self.silent:
-            return
-        if self.charger.state is ChargerState.FAULTED:
-            reason = self._charger_fault()
-            self.standing.fail(now, reason, detail=f"the charger reports {reason}")
-        elif self.charger.state in RUNNING:
-            self._effects.append(StopOrder())
-            self._effects.append(Note("The charger charges without a session and is stopped", warning=True))
-
-    def _heal(self, now: Moment) -> None:
-        """Leave FAULT when the charger has none. Only on a reading of the register: the next session begins with it."""
-        if self.phase is not Phase.IDLE or self.silent or self.charger.state is ChargerState.FAULTED:
-            return
-        if self.standing.state is ChargePointState.FAULT:
-            self.standing.heal(now)
-
-    def _charger_fault(self) -> EndReason:
-        return EndReason.of_fault(self.charger.fault_code)
+        if self.phase is Phase.IDLE and not self.silent:
+            self._watch.follow(now)
 
     def _go(self, now: Moment) -> None:
         self.phase = Phase.GONE

@@ -25,7 +25,6 @@ __all__ = [
     "BOOT_WAIT_S",
     "END_WAIT_S",
     "RUNNING",
-    "SHORTEST_INTERVAL_S",
     "START_WAIT_S",
     "Answer",
     "Ending",
@@ -41,8 +40,6 @@ START_AGAIN_S: Final = 0.5
 END_WAIT_S: Final = 3.0
 LATE_S: Final = 0.5
 """A moment that comes later than this was held up itself; the charger's answer may be waiting to be read."""
-SHORTEST_INTERVAL_S: Final = 0.5
-"""The charger says its register at once when its state changes; that is no reason for an interval of its own."""
 
 RUNNING: Final = frozenset({ChargerState.CHARGING, ChargerState.SUSPENDED})
 """States in which the charger has a session."""

@@ -60,7 +60,7 @@ class Standing:
             self._connector.end_supply()
         self._publish_end(now, session, reason)
         if fault:
-            self._raise_alarm(now, reason, f"the session of {session.driver_id or 'an unnamed driver'} was cut")
+            self._raise_alarm(now, reason, f"it cut {session.session_id} short")
 
     def end_lost(self, now: Moment, session: MeteredSession) -> None:
         """A session of an earlier life is over; said before `boot`."""
