@@ -7,7 +7,7 @@ that another copy left behind. A crash between publishing and marking publishes 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -48,6 +48,7 @@ class OutboxRelay:
         self._read_database = True
         self._acknowledged: list[int] = []
         self._under_way: set[int] = set()
+        self._published: OrderedDict[int, None] = OrderedDict()
         self._idle = asyncio.Event()
 
     @property
@@ -117,8 +118,8 @@ class OutboxRelay:
                 await self._publish(row)
 
     async def _publish(self, row: Waiting) -> None:
-        if row.outbox_id in self._under_way:
-            return
+        if row.outbox_id in self._under_way or row.outbox_id in self._published:
+            return  # read from the database and handed over as well
         delivery = await self._bus.publish(row.event)
         self._under_way.add(row.outbox_id)
         delivery.add_done_callback(lambda done: self._delivered(row.outbox_id, done))
@@ -131,6 +132,9 @@ class OutboxRelay:
         else:
             PUBLISHED.inc()
             self._acknowledged.append(outbox_id)
+            self._published[outbox_id] = None
+            if len(self._published) > HANDED_OVER_AT_MOST:
+                self._published.popitem(last=False)
 
     async def _marking(self) -> None:
         while True:
