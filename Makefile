@@ -69,6 +69,12 @@ format: $(DEV_STAMP) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: env-example
+env-example: $(DEV_STAMP) ## Write .env.example anew from the settings of the services
+	@mkdir -p build
+	$(BIN)/python -m tests.support.env_example > build/env.example
+	@mv build/env.example .env.example
+
 .PHONY: pins
 pins: ## Pin the dependencies of pyproject.toml anew
 	rm -rf build/pins

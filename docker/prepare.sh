@@ -22,16 +22,19 @@ remove() {
   if [ -n "$kept" ]; then printf '%s\n' "$kept" >"$file"; else : >"$file"; fi
 }
 
-more_charge_points() {
-  count=$(($1 - 2))
-  if [ "$count" -eq 0 ]; then
-    remove COMPOSE_PROFILES; remove EVCHARGING_MORE_COUNT; remove EVCHARGING_MORE_IDS
-    return
+ids() {
+  awk -v n="$1" -v last="$2" 'BEGIN { for (; n <= last; n++) printf "CP-%03d%s", n, (n < last ? "," : "") }'
+}
+
+charge_points() {
+  set_to EVCHARGING_CHARGE_POINTS "$(ids 1 "$1")"
+  if [ "$1" -eq 2 ]; then
+    remove COMPOSE_PROFILES; remove EVCHARGING_MORE_COUNT; remove EVCHARGING_MORE_CHARGE_POINTS
+  else
+    set_to COMPOSE_PROFILES more
+    set_to EVCHARGING_MORE_COUNT "$(($1 - 2))"
+    set_to EVCHARGING_MORE_CHARGE_POINTS "$(ids 3 "$1")"
   fi
-  ids=$(awk -v last="$1" 'BEGIN { for (n = 3; n <= last; n++) printf "%sCP-%03d", (n > 3 ? "," : ""), n }')
-  set_to COMPOSE_PROFILES more
-  set_to EVCHARGING_MORE_COUNT "$count"
-  set_to EVCHARGING_MORE_IDS "$ids"
 }
 
 wanted=${1:-}
@@ -49,4 +52,4 @@ fi
 
 keep_or_make_up CENTRAL_API_TOKEN
 keep_or_make_up POSTGRES_PASSWORD
-[ -z "$wanted" ] || more_charge_points "$wanted"
+[ -z "$wanted" ] || charge_points "$wanted"
