@@ -101,6 +101,18 @@ async def test_a_second_stream_of_a_filter_gets_what_is_retained_too(
     assert await take(second, 1) == [MqttMessage(topic, b"here", retained=True, connection=1)]
 
 
+async def test_each_stream_of_a_client_gets_what_its_own_filters_match(
+    pair: tuple[AioMqttClient, AioMqttClient], unit_id: str
+) -> None:
+    sender, reader = pair
+    events, alarms = (reader.subscribe({f"evse/{unit_id}/{kind}": 1}) for kind in ("event", "alarm"))
+    await connected(reader)
+    for kind in ("event", "alarm", "event", "alarm"):
+        sender.publish(f"evse/{unit_id}/{kind}", kind.encode(), qos=1)
+    assert [message.payload for message in await take(events, 2)] == [b"event"] * 2
+    assert [message.payload for message in await take(alarms, 2)] == [b"alarm"] * 2
+
+
 async def test_a_closed_stream_takes_no_more_and_the_other_goes_on(
     pair: tuple[AioMqttClient, AioMqttClient], unit_id: str
 ) -> None:
