@@ -195,7 +195,7 @@ async def test_while_the_bus_is_away_charging_goes_on_and_nothing_is_lost(rig: E
 
 
 async def test_what_cannot_be_sent_is_not_cut_into_ever_more_intervals(rig: EngineRig, cp_id: str):
-    engine = await rig.engine(cp_id=cp_id, session_seconds=4.5, hold_at=1)
+    engine = await rig.engine(cp_id=cp_id, session_seconds=6.5, hold_at=1)
     await rig.start(cp_id, "session-1")
     await rig.until(lambda: rig.intervals("session-1"), "an interval")
     unit = engine.host.units[cp_id]
@@ -205,7 +205,7 @@ async def test_what_cannot_be_sent_is_not_cut_into_ever_more_intervals(rig: Engi
     intervals = rig.intervals("session-1")
     assert_adds_up(intervals, end)
     longest_s = max((i.interval_end - i.interval_start).total_seconds() for i in intervals)
-    assert longest_s > 1.5
+    assert longest_s > 2.0, "one interval holds most of the outage"
     assert len(intervals) <= 4
 
 
