@@ -98,7 +98,6 @@ class ChargePointPicture:
                 return False
         else:
             connector = self._connectors[status.connector_id] = ConnectorPicture(status.state)
-        self._forget_remembered_whole(status)
         connector.said[status.source] = status
         connector.last = status
         connector.state = status.state
@@ -227,11 +226,11 @@ class ChargePointPicture:
 
     def _running(self, connector_id: int, connector: ConnectorPicture) -> str | None:
         """The session that the connector is supplying, also while a fault of the whole holds it up."""
-        if connector.state is not ChargePointState.SUPPLYING or connector.last is None:
+        if connector.state is not ChargePointState.SUPPLYING:
             return None
-        session_id = connector.last.session_id
-        meter = self._meter_of(connector_id)
-        if session_id is None and meter is not None and meter.ts >= connector.last.ts:
+        last, meter = connector.last, self._meter_of(connector_id)
+        session_id = None if last is None else last.session_id
+        if session_id is None and meter is not None and (last is None or meter.ts >= last.ts):
             session_id = meter.session_id
         bill = self._bills.get(session_id) if session_id is not None else None
         return None if bill is not None and bill.status.is_final else session_id
@@ -242,18 +241,11 @@ class ChargePointPicture:
         return self.meter if meter is None and connector_id == WHOLE_CHARGE_POINT else meter
 
     def _whole(self) -> ChargePointState:
-        """The whole's own state. A connector that was heard of speaks for a whole that was not: it is connected."""
+        """The whole's own state. A connector that is known speaks for a whole that is not: it is connected."""
         whole = self._connectors.get(WHOLE_CHARGE_POINT)
         if whole is not None:
             return whole.state
-        heard = any(connector.last is not None for connector in self._connectors.values())
-        return ChargePointState.ACTIVATED if heard else ChargePointState.DISCONNECTED
-
-    def _forget_remembered_whole(self, status: Status) -> None:
-        """What a database knew of the whole may have been said of one connector; that one has spoken again."""
-        whole = self._connectors.get(WHOLE_CHARGE_POINT)
-        if whole is not None and whole.last is None and status.connector_id != WHOLE_CHARGE_POINT:
-            del self._connectors[WHOLE_CHARGE_POINT]
+        return ChargePointState.ACTIVATED if self._connectors else ChargePointState.DISCONNECTED
 
     def _roll_up(self) -> None:
         states = {connector_id: connector.state for connector_id, connector in self._connectors.items()}

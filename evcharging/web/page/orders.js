@@ -5,7 +5,7 @@ import { askStart, confirmed } from "/static/dialogs.js";
 import { words } from "/static/format.js";
 
 const KEPT = 200;
-const GOOD_MS = 6_000;
+const SHOWN_MS = { good: 6_000, bad: 20_000 };
 const sent = new Map(); // command_id -> what was asked, so that the charge point's answer can be told
 const early = new Map(); // answers that overtook the response to their command
 let hiding = 0;
@@ -15,7 +15,7 @@ export function say(text, kind = "good") {
   message.dataset.kind = kind;
   message.textContent = text;
   clearTimeout(hiding);
-  if (kind === "good") hiding = setTimeout(() => (message.textContent = ""), GOOD_MS);
+  hiding = setTimeout(() => (message.textContent = ""), SHOWN_MS[kind]);
 }
 
 export async function order(path, what, body) {

@@ -314,10 +314,22 @@ class TestWhatADatabaseRemembered:
         tell.status(1, ACTIVATED)
         assert tell.record(1)["state"] is ACTIVATED
 
-    def test_a_fault_remembered_of_the_whole_ends_with_the_first_word_of_a_connector(self, tell):
-        tell.point.remember(source=None, states={0: FAULT}, last_seen=None)
+    def test_a_fault_remembered_of_the_whole_stands_whatever_its_connectors_say(self, tell):
+        tell.point.remember(source=None, states={0: FAULT, 1: SUPPLYING}, last_seen=None)
         tell.status(1, ACTIVATED, connector_id=1)
-        assert tell.record(1)["state"] is ACTIVATED
+        assert tell.record(1)["state"] is FAULT
+        tell.status(2, ACTIVATED, source=StatusSource.CENTRAL)
+        assert tell.record(2)["state"] is ACTIVATED
+
+    def test_a_session_remembered_by_its_connectors_state_alone_is_known_by_its_meter(self, tell):
+        tell.point.remember(source=None, states={0: ACTIVATED, 1: SUPPLYING}, last_seen=None)
+        assert (tell.record(0)["state"], tell.record(0)["session_id"]) == (SUPPLYING, None)
+        tell.meter(1, 40, session_id="s-7")
+        assert (tell.record(1)["session_id"], tell.record(1)["kw"]) == ("s-7", 22.0)
+
+    def test_a_connector_remembered_without_its_whole_is_connected(self, tell):
+        tell.point.remember(source=None, states={1: SUPPLYING}, last_seen=None)
+        assert tell.record(0)["state"] is SUPPLYING
 
     def test_it_does_not_overwrite_what_was_heard(self, tell):
         tell.status(1, ACTIVATED)
