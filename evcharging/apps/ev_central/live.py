@@ -117,11 +117,13 @@ class LiveFeed:
         Raises:
             TooManyBrowsers: before the first message.
         """
-        async with self._listening():
+        async with self._listening() as work:
             position = self._number
             SNAPSHOTS.labels("joined").inc()
             yield self._snapshot_for(cp_id)
             while not self._closed:
+                if work.done():
+                    work.result()  # a mistake of ours ends the feed for all who listen; whoever comes again starts it
                 if position == self._number:
                     if not await self._wait():
                         yield PING
@@ -220,21 +222,23 @@ class LiveFeed:
         return self._snapshot[1]
 
     @asynccontextmanager
-    async def _listening(self) -> AsyncIterator[None]:
+    async def _listening(self) -> AsyncIterator[asyncio.Task[None]]:
         if self._browsers >= MOST_BROWSERS:
             raise TooManyBrowsers(f"{self._browsers} are listening already, the bound is {MOST_BROWSERS}")
-        if self._browsers == 0:
+        if self._work is None:
             self._begin_afresh()
             self._work = asyncio.create_task(self._working(), name="live feed")
+            self._work.add_done_callback(lambda _: self._announce())
+        work = self._work
         self._browsers += 1
         BROWSERS.set(self._browsers)
-        work = self._work
         try:
-            yield
+            yield work
         finally:
             self._browsers -= 1
             BROWSERS.set(self._browsers)
-            if self._browsers == 0 and work is not None:
+            if self._browsers == 0:
+                self._work = None
                 self._records.clear()
                 self._ticks.clear()
                 self._snapshot = None

@@ -181,6 +181,21 @@ async def test_a_database_that_is_away_does_not_stop_the_feed():
         assert (await heard(messages))[0]["unit_id"] == "CP-001"
 
 
+async def test_a_mistake_in_the_feed_is_not_hidden_and_the_next_listener_starts_it_anew(monkeypatch):
+    network = Network(tick_s=0.01)
+    with monkeypatch.context() as patch:
+        async with aclosing(network.feed.messages("CP-001")) as one, aclosing(network.feed.messages("CP-001")) as other:
+            await heard(one)
+            await heard(other)
+            patch.setattr(live, "_text", lambda _value: 1 / 0)
+            network.status("CP-001")
+            for messages in (one, other):
+                with pytest.raises(ExceptionGroup):
+                    await heard(messages)
+    async with aclosing(network.feed.messages("CP-001")) as messages:
+        assert [cp["unit_id"] for cp in (await heard(messages))[0]["cp"]] == ["CP-001"]
+
+
 async def test_silence_is_broken_by_a_ping():
     network = Network(ping_after_s=0.01)
     async with aclosing(network.feed.messages()) as messages:
@@ -205,9 +220,9 @@ async def test_nothing_is_encoded_or_asked_while_nobody_listens():
     network = Network()
     async with aclosing(network.feed.messages()) as messages:
         await heard(messages)
-    assert network.feed._work is not None
-    assert network.feed._work.done()
+    assert network.feed._work is None
     assert network.feed._records == {}
+    assert "live feed" not in [task.get_name() for task in asyncio.all_tasks()]
     network.status("CP-001")
     async with aclosing(network.feed.messages()) as messages:
         assert [cp["unit_id"] for cp in (await heard(messages))[0]["cp"]] == ["CP-001"]
