@@ -27,6 +27,9 @@ STOP_TIMEOUT_S = 15
 # What would only make the tests slow: their data need not outlive the machine.
 OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "40"}
 
+# Becomes the server, beside a watcher that crashes it when our end of the pipe closes, as it does when we are killed.
+ENDS_WITH_US = 'exec 3<&0; (cat <&3 >/dev/null; kill -QUIT $$) & exec "$@" </dev/null 3<&-'
+
 
 class PostgresqlMissing(Exception):
     """PostgreSQL cannot be run here; the message says what is missing and how to get it."""
@@ -78,7 +81,9 @@ class PostgresqlServer:
         options = OPTIONS | {"listen_addresses": HOST, "port": str(self.port), "unix_socket_directories": ""}
         with (self._dir / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._bin / "postgres"), "-D", str(self._data), *(f"--{k}={v}" for k, v in options.items())],
+                ["sh", "-c", ENDS_WITH_US, "sh", str(self._bin / "postgres"), "-D", str(self._data)]
+                + [f"--{name}={value}" for name, value in options.items()],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=self._dir,
@@ -98,7 +103,7 @@ class PostgresqlServer:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGQUIT)
-            process.wait(STOP_TIMEOUT_S)
+            process.communicate(timeout=STOP_TIMEOUT_S)
 
     async def new_database(self) -> str:
         """Make an empty database and return its URL."""
