@@ -7,6 +7,7 @@ Knows nothing of what the services are; see `evcharging.apps.up.plan`. Never lea
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -211,6 +212,8 @@ class Supervisor:
         except TimeoutError:
             self._tell(f"{service.spec.name} did not end within {within_s:g} s; it is killed")
             child.kill()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), KILL_WITHIN_S)
 
     async def _kill_the_rest(self) -> None:
         children = [service.child for service in self.services.values() if service.child is not None]

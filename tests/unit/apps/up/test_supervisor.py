@@ -204,6 +204,25 @@ async def test_services_stop_from_the_highest_stage_down(stage: Stage) -> None:
     assert ended.read_text().split() == ["driver", "central", "kafka"]
 
 
+async def test_a_stage_is_gone_before_the_next_one_is_stopped_even_if_it_had_to_be_killed(stage: Stage) -> None:
+    pid_file = stage.directory / "pid"
+    stubborn = f"import os; open({str(pid_file)!r}, 'w').write(str(os.getpid())); {IGNORES_SIGTERM}"
+    last = (
+        "import os, signal, sys\n"
+        "def end(*_):\n"
+        f"    try: os.kill(int(open({str(pid_file)!r}).read()), 0)\n"
+        "    except ProcessLookupError: print('it is gone', flush=True)\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, end); print('up', flush=True)\n"
+        "while True: signal.pause()"
+    )
+    async with stage.running(
+        stage.spec("stubborn", stubborn, stop_stage=1, stop_within_s=0.2), stage.spec("last", last, stop_stage=0)
+    ):
+        pass
+    assert ("last", "it is gone") in [line[:2] for line in stage.shown]
+
+
 async def test_a_service_that_ignores_sigterm_is_killed_after_its_deadline(stage: Stage) -> None:
     async with stage.running(stage.spec("stubborn", IGNORES_SIGTERM, stop_within_s=0.2)) as supervisor:
         (pid,) = pids_of(supervisor)
