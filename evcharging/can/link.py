@@ -49,6 +49,8 @@ STATUS_LOST_AFTER_S: Final = 3.0
 """Without a status that can be believed, whatever else is heard: three missed."""
 LATE_S: Final = 0.5
 """A watch that comes later than this was held up itself; frames may be waiting that it has not seen."""
+LOOK_AGAIN_S: Final = 0.25
+"""A silence counts when it is found again so much later: after a shorter hold-up, what waited is heard by then."""
 
 _RUNNING: Final = frozenset({ChargerState.CHARGING, ChargerState.SUSPENDED})
 
@@ -86,6 +88,7 @@ class ChargerLink:
         self._repeat: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._watch_due_s = 0.0
+        self._doubted = False
         self._deaf: Callable[[], None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -302,8 +305,14 @@ class ChargerLink:
         until_silent_s = self.readings.last_frame_monotonic_s + SILENT_AFTER_S - now_s
         until_lost_s = self._last_status_s + STATUS_LOST_AFTER_S - now_s
         if until_silent_s > 0.0 and until_lost_s > 0.0:
+            self._doubted = False
             self._watch_in(min(until_silent_s, until_lost_s))
             return
+        if not self._doubted:
+            self._doubted = True
+            self._watch_in(LOOK_AGAIN_S)
+            return
+        self._doubted = False
         heard_frames = until_silent_s > 0.0
         self._heard = False
         self._counter = None

@@ -326,6 +326,24 @@ async def test_an_engine_that_was_held_up_itself_does_not_blame_the_charger(monk
         assert [event.kind for event in ends.news] == [LinkEventKind.HEARD, LinkEventKind.STATUS]
 
 
+async def test_an_engine_that_was_held_up_for_just_over_the_limit_hears_what_waited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link_module, "SILENT_AFTER_S", 0.03)
+    monkeypatch.setattr(link_module, "LATE_S", 0.2)
+    now_s = 100.0
+    ends = Ends()
+    ends.link._clock = lambda: now_s
+    async with ends.link:
+        ends.charger.status(ChargerState.CHARGING)
+        await ends.next_news(2)
+        now_s += 0.1
+        await until(lambda: ends.link._doubted)
+        ends.charger.say(MeasuredCurrent(16.0))
+        await until(lambda: not ends.link._doubted)
+        assert [event.kind for event in ends.news] == [LinkEventKind.HEARD, LinkEventKind.STATUS]
+
+
 async def test_a_listener_that_fails_keeps_the_news_from_nobody(ends: Ends) -> None:
     def broken(event: LinkEvent) -> None:
         raise RuntimeError("this listener is broken")
