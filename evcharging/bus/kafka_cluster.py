@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ async def create_topics(settings: KafkaSettings, names: Iterable[str]) -> None:
     try:
         await admin.start()
         cluster = await admin.describe_cluster()
-        if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
+        if _is_embedded(cluster):
             return
         there = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
         wanted = list(names)
@@ -80,7 +80,9 @@ async def describe_cluster(settings: KafkaSettings) -> Cluster:
     finally:
         await admin.close()
     addresses = frozenset((str(broker["host"]), int(broker["port"])) for broker in described["brokers"])
-    return Cluster(str(described["cluster_id"]), addresses)
+    # The embedded broker makes its id from a place in memory, which its successor may have been given again.
+    place = str(sorted(addresses)) if _is_embedded(described) else ""
+    return Cluster(f"{described['cluster_id']}{place}", addresses)
 
 
 async def why_unreachable(settings: KafkaSettings) -> str | None:
@@ -108,6 +110,11 @@ def quiet_library_logs() -> None:
     library = logging.getLogger("aiokafka")
     if library.level == logging.NOTSET or library.level >= logging.ERROR:
         library.setLevel(logging.CRITICAL)
+
+
+def _is_embedded(described: Mapping[str, Any]) -> bool:
+    """The embedded broker names a controller that is none of its brokers; Apache Kafka never does."""
+    return described["controller_id"] not in {broker["node_id"] for broker in described["brokers"]}
 
 
 def _new_topic(name: str, partitions: int, copies: int) -> NewTopic:
