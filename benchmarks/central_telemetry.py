@@ -24,7 +24,7 @@ import uvloop
 
 from evcharging.apps.ev_central.effects import Effects
 from evcharging.apps.ev_central.prices import Prices
-from evcharging.apps.ev_central.session_cache import cache_for
+from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.bus.consumer import Consumer
@@ -126,16 +126,8 @@ async def central_database(path: Path, units: int) -> tuple[Database, Prices]:
 
 async def measure_effects(bus: Bus, database: Database, prices: Prices, messages: int) -> float:
     relay = OutboxRelay(bus, database, tables.outbox, owner="bench", now=lambda: START)
-    effects = Effects(
-        database=database,
-        bus=bus,
-        relay=relay,
-        prices=prices,
-        instance_id="bench",
-        start_timeout_s=15,
-        now=lambda: START,
-        cache=cache_for(database),
-    )
+    transactions = Transactions(database=database, bus=bus, relay=relay, instance_id="bench", now=lambda: START)
+    effects = Effects(transactions, prices, start_timeout_s=15)
     done = asyncio.Event()
     seen = 0
 

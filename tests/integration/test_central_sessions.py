@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evcharging.apps.ev_central.errors import StateForbids, UnknownChargePoint, UnknownSession
+from evcharging.apps.ev_central.prices import Prices, signal_of
 from evcharging.bus.memory import MemoryBus
 from evcharging.bus.memory_log import MemoryLog
 from evcharging.domain.states import ChargePointState
@@ -20,7 +21,8 @@ from evcharging.messages.drivers import DriverRequest, DriverUpdate, RequestKind
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import DRIVER_REQUESTS, TELEMETRY
 from evcharging.store.database import Database, DatabaseUnavailable
-from evcharging.store.simulator import tables
+from evcharging.store.simulator import network, tables
+from evcharging.store.simulator.rows import TariffRow
 from evcharging.store.simulator.session_records import SessionRecord
 from tests.support.central import CentralRig, Clock, a_moment, make_rig
 from tests.support.databases import BreakableDatabase, BreakablePostgresql, BreakableSqlite
@@ -393,3 +395,20 @@ async def test_a_fault_of_the_whole_stands_while_a_connector_speaks_until_a_prob
     await central.heard.wait_for(Status, lambda s: s.source is StatusSource.CENTRAL and s.reason == "boot")
     while (await central.known_states())["CP-001"] != "ACTIVATED":
         await a_moment()
+
+
+async def test_a_price_changed_at_another_copy_is_charged_here_too(central, database):
+    command = await started(central)
+    other = await Prices.load(database, first=central.prices.latest)
+    central.clock.advance(1)
+    row = TariffRow(valid_from=central.clock(), price_per_kwh=Decimal(2), solar_price_per_kwh=None, currency="EUR")
+    async with database.begin() as transaction:
+        await network.add_tariff(transaction, row)
+    other.change(row)
+    central.clock.advance(1)
+    await central.operations.hear_of_pricing(signal_of(other.latest, "site-1", central.clock()))
+    await central.interval(command, 2, energy_wh=1000.0, register_wh=2000.0)
+    await central.interval(command, 1, energy_wh=0.0, register_wh=1000.0)
+    await central.end(command, 2)
+    await central.update("req-1", "COMPLETED")
+    assert (await session_of(central, command)).cost == Decimal("2.00")

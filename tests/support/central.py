@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from evcharging.apps.ev_central.effects import Effects
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.prices import Prices
-from evcharging.apps.ev_central.session_cache import cache_for
 from evcharging.apps.ev_central.sweep import Sweep
+from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.bus.consumer import Consumer
 from evcharging.bus.memory import MemoryBus
@@ -104,29 +104,10 @@ class CentralRig:
         self.database = database
         self.prices = prices
         self.bus = MemoryBus(log, wall_clock=clock.timestamp)
-        cache = cache_for(database)
         self.relay = OutboxRelay(self.bus, database, tables.outbox, owner=name, now=clock)
-        self.operations = Operations(
-            database=database,
-            bus=self.bus,
-            relay=self.relay,
-            prices=prices,
-            instance_id=name,
-            site_id="site-1",
-            start_timeout_s=15,
-            now=clock,
-            cache=cache,
-        )
-        self.effects = Effects(
-            database=database,
-            bus=self.bus,
-            relay=self.relay,
-            prices=prices,
-            instance_id=name,
-            start_timeout_s=15,
-            now=clock,
-            cache=cache,
-        )
+        transactions = Transactions(database=database, bus=self.bus, relay=self.relay, instance_id=name, now=clock)
+        self.operations = Operations(transactions, prices, site_id="site-1", start_timeout_s=15)
+        self.effects = Effects(transactions, prices, start_timeout_s=15)
         self.consumer = Consumer(
             self.bus,
             [DRIVER_REQUESTS, STATUS, TELEMETRY, REPLIES],
@@ -135,15 +116,11 @@ class CentralRig:
         )
         self.hears = True
         self.sweep = Sweep(
-            database=database,
-            relay=self.relay,
-            instance_id=name,
+            transactions,
             hearing=lambda: self.hears,
             engine_lost_s=60,
             settle_s=10,
             retention=timedelta(days=7),
-            now=clock,
-            cache=cache,
         )
         self.heard = Heard(self.bus, "driver.updates", "central.commands", "cp.status", "cp.alerts", "site.signals")
 

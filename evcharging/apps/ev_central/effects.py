@@ -6,7 +6,7 @@ is lost: statuses, telemetry and replies wait in the log; a driver who asks mean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,10 @@ from evcharging.apps.ev_central.accounts import apply_interval, progress
 from evcharging.apps.ev_central.prices import Prices
 from evcharging.apps.ev_central.replies import handle_reply
 from evcharging.apps.ev_central.requests import denial, handle_request
-from evcharging.apps.ev_central.session_cache import SessionCache
 from evcharging.apps.ev_central.statuses import close_if_settled, handle_status
+from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
-from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.bus.consumer import Retry
-from evcharging.bus.protocol import Bus
 from evcharging.domain.sessions import InvalidInterval
 from evcharging.domain.tariff import NoPrice
 from evcharging.messages.charge_points import Status, Telemetry
@@ -31,7 +29,7 @@ from evcharging.messages.drivers import Denial, DriverRequest, RequestKind
 from evcharging.messages.envelope import Event, Received, child_of, derived_id
 from evcharging.messages.topics import DRIVER_UPDATES
 from evcharging.store import inbox
-from evcharging.store.database import Database, DatabaseUnavailable
+from evcharging.store.database import DatabaseUnavailable
 from evcharging.store.simulator import tables
 from evcharging.store.simulator.rows import SessionRow
 
@@ -52,26 +50,10 @@ DENIED_WITHOUT_DATABASE = Counter(
 class Effects:
     """Turns records into rows and events. One per process; `handle` is called with one batch at a time."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        bus: Bus,
-        relay: OutboxRelay,
-        prices: Prices,
-        instance_id: str,
-        start_timeout_s: float,
-        now: Callable[[], datetime],
-        cache: SessionCache | None = None,
-    ) -> None:
-        self._database = database
-        self._bus = bus
-        self._relay = relay
+    def __init__(self, transactions: Transactions, prices: Prices, *, start_timeout_s: float) -> None:
+        self._transactions = transactions
         self._prices = prices
-        self._instance_id = instance_id
         self._start_timeout_s = start_timeout_s
-        self._now = now
-        self._cache = cache
 
     async def handle(self, batch: Sequence[Received[Any]]) -> None:
         """Carry out one batch.
@@ -79,28 +61,14 @@ class Effects:
         Raises:
             Retry: the database is away and nothing was stored; requests were denied, the rest comes again.
         """
-        updates: list[Event[Any]] = []
         try:
-            async with self._database.begin() as transaction:
-                work = Work(transaction, now=self._now(), instance_id=self._instance_id, cache=self._cache)
-                updates = await self._carry_out(work, batch)
-                waiting = await work.save()
+            async with self._transactions.begin() as work:
+                await self._carry_out(work, batch)
         except DatabaseUnavailable as error:
-            self._forget()
             denied = [] if error.in_doubt else await self._deny_for_want_of_database(batch)
             raise Retry(f"the database is away: {error}", settled=denied) from error
-        except BaseException:
-            self._forget()
-            raise
-        for event in updates:
-            await self._bus.publish(event)
-        self._relay.hand_over(waiting)
 
-    def _forget(self) -> None:
-        if self._cache is not None:
-            self._cache.clear()
-
-    async def _carry_out(self, work: Work, batch: Sequence[Received[Any]]) -> list[Event[Any]]:
+    async def _carry_out(self, work: Work, batch: Sequence[Received[Any]]) -> None:
         telemetry: list[Received[Telemetry]] = [r for r in batch if isinstance(r.message, Telemetry)]
         others = [r for r in batch if not isinstance(r.message, Telemetry)]
         fresh = await inbox.take(work.transaction, tables.inbox, (_inbox_id(r) for r in others), work.now)
@@ -124,7 +92,7 @@ class Effects:
             + [r.message.session_id for r in statuses if r.message.session_id],
         )
         await work.load(session_ids=[c.session_id for c in work.commands.values() if c.session_id])
-        updates = self._meter(work, telemetry)
+        self._meter(work, telemetry)
         for status in statuses:
             handle_status(work, status)
         for reply in replies:
@@ -132,10 +100,9 @@ class Effects:
         for request in requests:
             REQUESTS.inc()
             await handle_request(work, request, start_timeout_s=self._start_timeout_s, currency=self._prices.currency)
-        return updates
 
-    def _meter(self, work: Work, telemetry: Sequence[Received[Telemetry]]) -> list[Event[Any]]:
-        """Count intervals; returns what drivers are told, the newest of each session only."""
+    def _meter(self, work: Work, telemetry: Sequence[Received[Telemetry]]) -> None:
+        """Count intervals, and tell drivers of the newest of each session."""
         newest: dict[str, tuple[SessionRow, Received[Telemetry]]] = {}
         for received in telemetry:
             session = work.sessions.get(received.message.session_id)
@@ -158,18 +125,16 @@ class Effects:
             moment = received.message.interval_end
             session.last_contact_at = max(session.last_contact_at or moment, moment)
             newest[session.session_id] = (session, received)
-        updates = []
         for session, received in newest.values():
             if session.status == "ACTIVE" and not close_if_settled(work, session, traceparent=received.traceparent):
-                updates.append(self._update(session, received, work.now))
-        return updates
+                work.asides.append(self._update(session, received, work.now))
 
     def _update(self, session: SessionRow, received: Received[Telemetry], now: datetime) -> Event[Any]:
         return Event(
             DRIVER_UPDATES,
             progress(session, now=now, kw=received.message.kw),
             f"{received.id}:driver-update",
-            f"central/{self._instance_id}",
+            self._transactions.source,
             received.traceparent,
         )
 
@@ -183,15 +148,15 @@ class Effects:
             request = received.message
             if not isinstance(request, DriverRequest) or request.kind is RequestKind.CANCEL:
                 continue
-            update = denial(request, Denial.DATABASE_UNAVAILABLE, now=self._now())
+            update = denial(request, Denial.DATABASE_UNAVAILABLE, now=self._transactions.now())
             event = Event(
                 DRIVER_UPDATES,
                 update,
                 derived_id(received.id, "driver-update:denied"),
-                f"central/{self._instance_id}",
+                self._transactions.source,
                 child_of(received.traceparent),
             )
-            await (await self._bus.publish(event))
+            await (await self._transactions.bus.publish(event))
             DENIED_WITHOUT_DATABASE.inc()
             denied.append(received)
         return denied

@@ -12,26 +12,28 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from evcharging.apps.ev_central.api.app import create_app
+from evcharging.apps.ev_central.api.app import create_app, live_feed
 from evcharging.apps.ev_central.effects import Effects
 from evcharging.apps.ev_central.errors import InvalidPricing
 from evcharging.apps.ev_central.mqtt_units import MqttUnits
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.prices import Prices, price_of
 from evcharging.apps.ev_central.readiness import Readiness
-from evcharging.apps.ev_central.session_cache import cache_for
 from evcharging.apps.ev_central.settings import CentralSettings
 from evcharging.apps.ev_central.sweep import Sweep
 from evcharging.apps.ev_central.tcp_server import TcpControlPlane
+from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.apps.ev_central.view_reader import ViewReader
 from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.http import bind, is_loopback, serving
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.apps.runtime.service import run_service, until_stopped
-from evcharging.bus.consumer import Consumer
+from evcharging.bus.consumer import Consumer, Retry
 from evcharging.bus.protocol import Bus
 from evcharging.messages.charge_points import StatusSource
+from evcharging.messages.control import Registration
+from evcharging.messages.network import SiteSignal
 from evcharging.messages.topics import DRIVER_REQUESTS, REPLIES, STATUS, TELEMETRY
 from evcharging.mqtt.address import MqttAddress
 from evcharging.mqtt.client import AioMqttClient
@@ -106,32 +108,15 @@ class _Central:
         self._database = database
         self._bus = bus
         self._instance_id = instance_id
-        cache = cache_for(database)
         self._relay = OutboxRelay(bus, database, tables.outbox, owner=instance_id, now=now)
         self._view = NetworkView(currency=prices.currency, site_id=settings.site_id)
         self._prices = prices
+        transactions = Transactions(database=database, bus=bus, relay=self._relay, instance_id=instance_id, now=now)
         self._operations = Operations(
-            database=database,
-            bus=bus,
-            relay=self._relay,
-            prices=prices,
-            instance_id=instance_id,
-            site_id=settings.site_id,
-            start_timeout_s=settings.start_timeout_s,
-            now=now,
-            cache=cache,
+            transactions, prices, site_id=settings.site_id, start_timeout_s=settings.start_timeout_s
         )
-        self._effects = Effects(
-            database=database,
-            bus=bus,
-            relay=self._relay,
-            prices=prices,
-            instance_id=instance_id,
-            start_timeout_s=settings.start_timeout_s,
-            now=now,
-            cache=cache,
-        )
-        self._reader = ViewReader(bus, self._view, now=now)
+        self._effects = Effects(transactions, prices, start_timeout_s=settings.start_timeout_s)
+        self._reader = ViewReader(bus, self._view, now=now, on_signal=self._hear_of_pricing)
         self._consumer = Consumer(
             bus,
             [DRIVER_REQUESTS, STATUS, TELEMETRY, REPLIES],
@@ -146,15 +131,11 @@ class _Central:
             bus=bus, database=database, effects=self._consumer, view=self._reader, mqtt=self._mqtt
         )
         self._sweep = Sweep(
-            database=database,
-            relay=self._relay,
-            instance_id=instance_id,
+            transactions,
             hearing=self._readiness.hears_the_network,
             engine_lost_s=settings.engine_lost_s,
             settle_s=settings.settle_s,
             retention=timedelta(days=settings.retention_days),
-            now=now,
-            cache=cache,
         )
 
     async def run(self, stop: asyncio.Event, http_socket: socket.socket, tcp_socket: socket.socket) -> None:
@@ -170,7 +151,7 @@ class _Central:
         )
         control_plane = TcpControlPlane(
             tcp_socket,
-            on_register=self._operations.register,
+            on_register=self._register,
             on_health=self._operations.report_health,
             available=lambda: not self._readiness.stopping,
         )
@@ -184,6 +165,18 @@ class _Central:
             )
             await until_stopped(stop, self._work())
             self._readiness.stopping = True
+            live_feed(app).close()
+            await asyncio.sleep(0)  # lets the sockets say why (1001) before the server ends them
+
+    async def _register(self, body: Registration) -> None:
+        await self._operations.register(body)
+        self._view.remember(body.cp_id)
+
+    async def _hear_of_pricing(self, signal: SiteSignal) -> None:
+        try:
+            await self._operations.hear_of_pricing(signal)
+        except DatabaseUnavailable as error:
+            raise Retry(f"the database is away: {error}") from error
 
     async def _work(self) -> None:
         await self._bus.start()

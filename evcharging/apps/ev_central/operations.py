@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 from evcharging.apps.ev_central.admission import refusal
 from evcharging.apps.ev_central.errors import StateForbids, UnknownChargePoint, UnknownSession
-from evcharging.apps.ev_central.prices import Prices, price_of
+from evcharging.apps.ev_central.prices import Prices, price_of, signal_of
 from evcharging.apps.ev_central.requests import accept
-from evcharging.apps.ev_central.session_cache import SessionCache
 from evcharging.apps.ev_central.statuses import fault, heal
+from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
-from evcharging.apps.runtime.relay import OutboxRelay
-from evcharging.bus.protocol import Bus, BusError
+from evcharging.bus.protocol import BusError
 from evcharging.domain.states import OUT_OF_REACH, ChargePointState
 from evcharging.messages.charge_points import Health
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.control import HealthReport, Registration
 from evcharging.messages.drivers import DriverRequest
 from evcharging.messages.envelope import Event, new_traceparent
+from evcharging.messages.network import SiteSignal
 from evcharging.messages.topics import HEALTH, SITE_SIGNALS
-from evcharging.store.database import Database
 from evcharging.store.simulator import network
 from evcharging.store.simulator.rows import ChargePointRow, Phase, TariffRow
 from evcharging.store.simulator.session_records import Page, SessionRecord, Totals, find_session, list_sessions, sum_up
@@ -51,32 +48,15 @@ class Operations:
     Raises, from every method: `DatabaseUnavailable`; nothing was done then, and the caller may ask again.
     """
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        bus: Bus,
-        relay: OutboxRelay,
-        prices: Prices,
-        instance_id: str,
-        site_id: str,
-        start_timeout_s: float,
-        now: Callable[[], datetime],
-        cache: SessionCache | None = None,
-    ) -> None:
-        self._database = database
-        self._bus = bus
-        self._relay = relay
+    def __init__(self, transactions: Transactions, prices: Prices, *, site_id: str, start_timeout_s: float) -> None:
+        self._transactions = transactions
         self._prices = prices
-        self._instance_id = instance_id
         self._site_id = site_id
         self._start_timeout_s = start_timeout_s
-        self._now = now
-        self._cache = cache
 
     async def register(self, body: Registration) -> bool:
         """Make a charge point known, or change what is known of it. Returns whether it is new."""
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             await work.load(cp_ids=[body.cp_id])
             new = body.cp_id not in work.charge_points
             point = work.charge_point(body.cp_id)
@@ -94,17 +74,17 @@ class Operations:
         Raises:
             UnknownChargePoint: register it first.
         """
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             await work.load(cp_ids=[cp_id])
             point = _known(work, cp_id)
             if body.healthy:
                 heal(work, point)
             else:
                 fault(work, point, body.detail or ENGINE_UNREACHABLE)
-        health = Health(ts=self._now(), cp_id=cp_id, **body.model_dump())
+        health = Health(ts=self._transactions.now(), cp_id=cp_id, **body.model_dump())
         with contextlib.suppress(BusError):  # the next report follows in a second; what counts was stored above
-            await self._bus.publish(
-                Event(HEALTH, health, str(uuid4()), f"central/{self._instance_id}", new_traceparent())
+            await self._transactions.bus.publish(
+                Event(HEALTH, health, str(uuid4()), self._transactions.source, new_traceparent())
             )
 
     async def start(self, cp_id: str, *, driver_id: str, kwh: float | None = None) -> str:
@@ -113,7 +93,7 @@ class Operations:
         Raises:
             UnknownChargePoint, StateForbids: it cannot take a driver now.
         """
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             await work.load(cp_ids=[cp_id])
             point = _known(work, cp_id)
             why = refusal(point, work.active_session(cp_id))
@@ -139,7 +119,7 @@ class Operations:
         Raises:
             UnknownChargePoint; StateForbids: it is stopped already, or out of reach.
         """
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             await work.load(cp_ids=[cp_id])
             point = _known(work, cp_id)
             if point.state in (ChargePointState.STOPPED, *OUT_OF_REACH):
@@ -152,7 +132,7 @@ class Operations:
         Raises:
             UnknownChargePoint; StateForbids: it is not stopped, or out of reach with no stop standing.
         """
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             await work.load(cp_ids=[cp_id])
             point = _known(work, cp_id)
             if point.state is not ChargePointState.STOPPED and not point.administrative_stop:
@@ -161,7 +141,7 @@ class Operations:
 
     async def stop_all(self) -> list[str]:
         """Stop every charge point whose state allows it; returns the commands' ids."""
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             points = await network.every_charge_point(work.transaction)
             work.charge_points.update({point.cp_id: point for point in points})
             barred = (ChargePointState.STOPPED, *OUT_OF_REACH)
@@ -169,7 +149,7 @@ class Operations:
 
     async def resume_all(self) -> list[str]:
         """Resume every charge point that is stopped; returns the commands' ids."""
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             points = await network.every_charge_point(work.transaction)
             return [
                 self._command_resume(work, point)
@@ -183,7 +163,7 @@ class Operations:
         Raises:
             UnknownChargePoint; StateForbids: nobody is there to do it.
         """
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             await work.load(cp_ids=[cp_id])
             point = _known(work, cp_id)
             if point.state is ChargePointState.DISCONNECTED:
@@ -203,7 +183,7 @@ class Operations:
         Raises:
             UnknownSession; StateForbids: it has ended.
         """
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             await work.load(session_ids=[session_id])
             session = work.sessions.get(session_id)
             if session is None:
@@ -233,24 +213,33 @@ class Operations:
         Raises:
             InvalidPricing: a price out of range, or no ISO 4217 currency.
         """
-        row = TariffRow(valid_from=self._now(), price_per_kwh=price, solar_price_per_kwh=solar_price, currency=currency)
+        row = TariffRow(
+            valid_from=self._transactions.now(),
+            price_per_kwh=price,
+            solar_price_per_kwh=solar_price,
+            currency=currency,
+        )
         price_of(row)
-        async with self._work() as work:
+        async with self._transactions.begin() as work:
             await network.add_tariff(work.transaction, row)
-            self._prices.change(row)
-            signal = self._prices.signal(self._site_id, self._now)
-            work.send(SITE_SIGNALS, signal, cause=str(uuid4()), kind="site-signal")
+            work.send(SITE_SIGNALS, signal_of(row, self._site_id, work.now), cause=str(uuid4()), kind="site-signal")
+        self._prices.change(row)
         return await self.pricing()
 
     async def announce_pricing(self) -> None:
         """Publish the tariff in force, so that whoever reads the signals from the beginning finds it."""
-        async with self._work() as work:
-            signal = self._prices.signal(self._site_id, self._now)
+        async with self._transactions.begin() as work:
+            signal = signal_of(self._prices.latest, self._site_id, work.now)
             work.send(SITE_SIGNALS, signal, cause=str(uuid4()), kind="site-signal")
+
+    async def hear_of_pricing(self, signal: SiteSignal) -> None:
+        """Read the tariffs anew where another copy of Central announces one that this copy does not know."""
+        if not self._prices.knows(signal):
+            await self._prices.reload(self._transactions.database)
 
     async def totals(self) -> Totals:
         """Energy and earnings of every session so far, in the currency in force."""
-        async with self._database.begin() as transaction:
+        async with self._transactions.database.begin() as transaction:
             return await sum_up(transaction, self._prices.currency)
 
     async def sessions(
@@ -267,7 +256,7 @@ class Operations:
         Raises:
             InvalidCursor: ``cursor`` is none that this method gave.
         """
-        async with self._database.begin() as transaction:
+        async with self._transactions.database.begin() as transaction:
             return await list_sessions(
                 transaction, cp_id=station_id, driver_id=driver_id, status=status, limit=limit, cursor=cursor
             )
@@ -278,19 +267,11 @@ class Operations:
         Raises:
             UnknownSession: there is none of that id.
         """
-        async with self._database.begin() as transaction:
+        async with self._transactions.database.begin() as transaction:
             record = await find_session(transaction, session_id)
         if record is None:
             raise UnknownSession(session_id)
         return record
-
-    @contextlib.asynccontextmanager
-    async def _work(self) -> AsyncIterator[Work]:
-        async with self._database.begin() as transaction:
-            work = Work(transaction, now=self._now(), instance_id=self._instance_id, cache=self._cache)
-            yield work
-            waiting = await work.save()
-        self._relay.hand_over(waiting)
 
     def _command_stop(self, work: Work, point: ChargePointRow) -> str:
         point.administrative_stop = True

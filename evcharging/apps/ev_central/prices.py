@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,11 +14,11 @@ from evcharging.store.database import Database
 from evcharging.store.simulator import network
 from evcharging.store.simulator.rows import TariffRow
 
-__all__ = ["Prices", "price_of"]
+__all__ = ["Prices", "price_of", "signal_of"]
 
 
 class Prices:
-    """The price history in memory; the database holds the same. Another copy's change arrives by `site.signals`."""
+    """The price history in memory; the database holds the same, and is read anew after another copy's change."""
 
     def __init__(self, history: PriceHistory, latest: TariffRow) -> None:
         self.history = history
@@ -38,10 +38,17 @@ class Prices:
             if not rows:
                 await network.add_tariff(transaction, first)
                 rows = [first]
-        history = PriceHistory(rows[0].valid_from, price_of(rows[0]))
-        for row in rows[1:]:
-            history.change(row.valid_from, price_of(row))
-        return cls(history, rows[-1])
+        return cls(_history_of(rows), rows[-1])
+
+    async def reload(self, database: Database) -> None:
+        """Read the history anew.
+
+        Raises:
+            DatabaseUnavailable: it cannot be read; what is known stays.
+        """
+        async with database.begin() as transaction:
+            rows = await network.tariff_history(transaction)
+        self.history, self._latest = _history_of(rows), rows[-1]
 
     @property
     def latest(self) -> TariffRow:
@@ -59,21 +66,25 @@ class Prices:
         if row.valid_from >= self._latest.valid_from:
             self._latest = row
 
-    def learn(self, signal: SiteSignal) -> None:
-        """Take over a change that another copy of Central made."""
-        row = tariff_of(signal)
-        if signal.ts > self._latest.valid_from and not _same(row, self._latest):
-            self.change(row)
-
-    def signal(self, site_id: str, now: Callable[[], datetime]) -> SiteSignal:
-        """The signal that tells everyone the price now."""
-        return SiteSignal(
-            ts=now(),
-            site_id=site_id,
-            price_per_kwh=float(self._latest.price_per_kwh),
-            solar_price_per_kwh=_float(self._latest.solar_price_per_kwh),
-            currency=self._latest.currency,
+    def knows(self, signal: SiteSignal) -> bool:
+        """Whether ``signal`` says what is known here, or something older."""
+        latest = self._latest
+        return signal.ts <= latest.valid_from or (
+            signal.price_per_kwh == float(latest.price_per_kwh)
+            and signal.solar_price_per_kwh == _float(latest.solar_price_per_kwh)
+            and signal.currency == latest.currency
         )
+
+
+def signal_of(row: TariffRow, site_id: str, now: datetime) -> SiteSignal:
+    """The signal that tells everyone at a site what energy costs now."""
+    return SiteSignal(
+        ts=now,
+        site_id=site_id,
+        price_per_kwh=float(row.price_per_kwh),
+        solar_price_per_kwh=_float(row.solar_price_per_kwh),
+        currency=row.currency,
+    )
 
 
 def price_of(row: TariffRow) -> Price:
@@ -88,19 +99,11 @@ def price_of(row: TariffRow) -> Price:
         raise InvalidPricing(str(error)) from None
 
 
-def tariff_of(signal: SiteSignal) -> TariffRow:
-    """The tariff that a signal announces, in force from the signal's time on."""
-    solar = signal.solar_price_per_kwh
-    return TariffRow(
-        valid_from=signal.ts,
-        price_per_kwh=Decimal(str(signal.price_per_kwh)),
-        solar_price_per_kwh=None if solar is None else Decimal(str(solar)),
-        currency=signal.currency,
-    )
-
-
-def _same(a: TariffRow, b: TariffRow) -> bool:
-    return (a.price_per_kwh, a.solar_price_per_kwh, a.currency) == (b.price_per_kwh, b.solar_price_per_kwh, b.currency)
+def _history_of(rows: Sequence[TariffRow]) -> PriceHistory:
+    history = PriceHistory(rows[0].valid_from, price_of(rows[0]))
+    for row in rows[1:]:
+        history.change(row.valid_from, price_of(row))
+    return history
 
 
 def _float(value: Decimal | None) -> float | None:

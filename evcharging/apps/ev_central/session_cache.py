@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from evcharging.store.database import Database
 from evcharging.store.simulator.rows import SessionRow
 
-__all__ = ["SessionCache", "cache_for"]
+__all__ = ["SessionCache"]
 
 MOST_SESSIONS = 100_000
 
@@ -42,8 +41,3 @@ class SessionCache:
     def clear(self) -> None:
         """Forget everything: what is here may not be what was stored."""
         self._rows.clear()
-
-
-def cache_for(database: Database) -> SessionCache | None:
-    """A cache where one process alone writes the database, None elsewhere."""
-    return SessionCache() if database.url.get_backend_name() == "sqlite" else None

@@ -13,17 +13,16 @@ from datetime import datetime, timedelta
 import structlog
 
 from evcharging.apps.ev_central.accounts import close_session
-from evcharging.apps.ev_central.session_cache import SessionCache
 from evcharging.apps.ev_central.statuses import fault
+from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
-from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.charge_points import Alert, Severity
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.envelope import derived_id
 from evcharging.messages.topics import ALERTS
-from evcharging.store import inbox, outbox
-from evcharging.store.database import Database, DatabaseUnavailable
+from evcharging.store import idempotency, inbox, outbox
+from evcharging.store.database import DatabaseUnavailable
 from evcharging.store.simulator import network, tables
 from evcharging.store.simulator.rows import Phase, SessionRow
 
@@ -34,6 +33,7 @@ log = structlog.get_logger()
 EVERY_S = 1.0
 START_GRACE = timedelta(seconds=5)
 PRUNE_EVERY_S = 3600.0
+IDEMPOTENCY_KEYS_KEPT_FOR = timedelta(days=1)
 
 
 class Sweep:
@@ -46,26 +46,18 @@ class Sweep:
 
     def __init__(
         self,
+        transactions: Transactions,
         *,
-        database: Database,
-        relay: OutboxRelay,
-        instance_id: str,
         hearing: Callable[[], bool],
         engine_lost_s: float,
         settle_s: float,
         retention: timedelta,
-        now: Callable[[], datetime],
-        cache: SessionCache | None = None,
     ) -> None:
-        self._database = database
-        self._relay = relay
-        self._instance_id = instance_id
+        self._transactions = transactions
         self._hearing = hearing
         self._engine_lost = timedelta(seconds=engine_lost_s)
         self._settle = timedelta(seconds=settle_s)
         self._retention = retention
-        self._now = now
-        self._cache = cache
         self._hearing_since: datetime | None = None
 
     async def run(self) -> None:
@@ -84,22 +76,18 @@ class Sweep:
 
     async def once(self) -> int:
         """Look once; returns how many sessions were ended."""
-        now = self._now()
+        now = self._transactions.now()
         if not self._hearing():
             self._hearing_since = None
             return 0
         self._hearing_since = self._hearing_since or now
-        async with self._database.begin() as transaction:
-            overdue = [s for s in await network.open_sessions(transaction) if self._is_overdue(s, now)]
-            if not overdue:
-                return 0
-            work = Work(transaction, now=now, instance_id=self._instance_id, cache=self._cache)
-            work.sessions.update({session.session_id: session for session in overdue})
-            await work.load(cp_ids=[s.cp_id for s in overdue])
-            for session in overdue:
+        async with self._transactions.begin() as work:
+            sessions = await network.open_sessions(work.transaction)
+            overdue = {s.session_id: s for s in sessions if self._is_overdue(s, now)}
+            work.sessions.update(overdue)
+            await work.load(cp_ids=[session.cp_id for session in overdue.values()])
+            for session in overdue.values():
                 self._end(work, session)
-            waiting = await work.save()
-        self._relay.hand_over(waiting)
         return len(overdue)
 
     def _is_overdue(self, session: SessionRow, now: datetime) -> bool:
@@ -146,7 +134,9 @@ class Sweep:
         work.send(ALERTS, alert, cause=session.session_id, kind="alert:meter_gap")
 
     async def _prune(self) -> None:
-        before = self._now() - self._retention
-        async with self._database.begin() as transaction:
+        before = self._transactions.now() - self._retention
+        async with self._transactions.database.begin() as transaction:
             await inbox.forget_before(transaction, tables.inbox, before)
             await outbox.forget_before(transaction, tables.outbox, before)
+            keys_before = self._transactions.now() - IDEMPOTENCY_KEYS_KEPT_FOR
+            await idempotency.forget_before(transaction, tables.idempotency_keys, keys_before)

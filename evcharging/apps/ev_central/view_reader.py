@@ -8,7 +8,7 @@ over here, and set aside by the group that owns the topic.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,7 @@ from evcharging.apps.ev_central.view import NetworkView
 from evcharging.bus.consumer import Consumer, Tombstone
 from evcharging.bus.protocol import Bus, Position, Since, SubscriptionHealth
 from evcharging.messages.envelope import Received
+from evcharging.messages.network import SiteSignal
 from evcharging.messages.topics import (
     ALERTS,
     DRIVER_UPDATES,
@@ -40,10 +41,21 @@ SEEN = prometheus_client.Counter(
 
 
 class ViewReader:
-    """Reads the topics the view is made of. Enter it, then await `run` in a task of your own."""
+    """Reads the topics the view is made of. Enter it, then await `run` in a task of your own.
 
-    def __init__(self, bus: Bus, view: NetworkView, *, now: Callable[[], datetime]) -> None:
+    ``on_signal`` is told of each signal too: prices are kept in memory, and another copy of Central may change them.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        view: NetworkView,
+        *,
+        now: Callable[[], datetime],
+        on_signal: Callable[[SiteSignal], Awaitable[None]] | None = None,
+    ) -> None:
         self._view = view
+        self._on_signal = on_signal
         self._now = now
         self._consumer = Consumer(
             bus,
@@ -91,6 +103,10 @@ class ViewReader:
         results = Counter((r.topic, self._view.apply(r.message, received_at)) for r in batch)
         for (topic, counted), number in results.items():
             SEEN.labels(topic, "counted" if counted else "no_news").inc(number)
+        if self._on_signal is not None:
+            for received in batch:
+                if isinstance(received.message, SiteSignal):
+                    await self._on_signal(received.message)
 
     async def _take_out(self, tombstone: Tombstone) -> None:
         if tombstone.topic == STATUS.name:

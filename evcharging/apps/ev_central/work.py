@@ -45,6 +45,8 @@ class Work:
         self._metered: dict[str, SessionRow] = {}
         self._closed: list[SessionRow] = []
         self._events: list[Event[Any]] = []
+        self.asides: list[Event[Any]] = []
+        """Published after the commit, before what was sent, and not kept: the next of their kind replaces them."""
 
     async def load(
         self,
