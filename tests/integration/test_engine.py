@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -192,6 +193,17 @@ async def test_while_the_bus_is_away_charging_goes_on_and_nothing_is_lost(rig: E
     end = await rig.status(cp_id, ACTIVATED, session_id="session-1")
     assert_adds_up(rig.intervals("session-1"), end)
     assert engine.host.checks()["kafka"]
+
+
+@pytest.mark.parametrize("held_up_s", [1.05, 1.3, 6.0])
+async def test_a_process_that_is_held_up_fails_no_session(rig: EngineRig, cp_id: str, held_up_s: float):
+    await rig.engine(cp_id=cp_id, session_seconds=0)
+    await rig.start(cp_id, "session-1")
+    await rig.until(lambda: rig.intervals("session-1"), "an interval")
+    time.sleep(held_up_s)  # noqa: ASYNC251 - nothing in this process gets a turn
+    seen = len(rig.intervals("session-1"))
+    await rig.until(lambda: len(rig.intervals("session-1")) > seen + 1, "the session to go on")
+    assert [status.state for status in rig.statuses(cp_id)] == [ACTIVATED, SUPPLYING]
 
 
 async def test_what_cannot_be_sent_is_not_cut_into_ever_more_intervals(rig: EngineRig, cp_id: str):

@@ -38,8 +38,7 @@ START_WAIT_S: Final = 2.0
 START_AGAIN_S: Final = 0.5
 """A start that was lost on the way is ordered again."""
 END_WAIT_S: Final = 3.0
-LATE_S: Final = 0.5
-"""A moment that comes later than this was held up itself; the charger's answer may be waiting to be read."""
+LOOK_AGAIN_S: Final = 0.25
 
 RUNNING: Final = frozenset({ChargerState.CHARGING, ChargerState.SUSPENDED})
 """States in which the charger has a session."""
@@ -69,17 +68,21 @@ Answer = Callable[[Moment, Refusal | None], None]
 
 
 class _Wait:
-    """A deadline that forgives a sleeper."""
+    """A deadline that counts when it is found passed a second time: what waited to be read is read by then."""
 
     def __init__(self, now: Moment, wait_s: float) -> None:
         self.deadline_s = now.s + wait_s
+        self._doubted = False
 
     def ran_out(self, now: Moment) -> bool:
-        """Whether the wait is over in vain. Who looks much too late was asleep, and waits a moment longer."""
-        if now.s - self.deadline_s > LATE_S:
-            self.deadline_s = now.s + LATE_S
+        """Whether the wait is over in vain. Who comes late to the second look was held up again, and has a third."""
+        if now.s < self.deadline_s:
             return False
-        return now.s >= self.deadline_s
+        if self._doubted and now.s - self.deadline_s < LOOK_AGAIN_S:
+            return True
+        self._doubted = True
+        self.deadline_s = now.s + LOOK_AGAIN_S
+        return False
 
 
 class Starting(_Wait):

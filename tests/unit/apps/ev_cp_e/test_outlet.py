@@ -96,7 +96,7 @@ def test_a_start_that_was_lost_on_the_way_is_ordered_again(bench: Bench):
 
 def test_a_charger_that_does_not_confirm_is_a_refusal_and_a_fault(bench: Bench):
     bench.order_start()
-    bench.later(2.1)
+    bench.later(2.3)
     assert (bench.reply.outcome, bench.reply.error_code) == (CommandOutcome.REJECTED, "charger_silent")
     assert (bench.status.state, bench.status.reason, bench.status.session_id) == (FAULT, "charger_silent", None)
     assert bench.orders[-1] == StopOrder()
@@ -198,7 +198,7 @@ def test_a_reading_from_before_the_contactor_opened_is_not_the_final_one(bench: 
 def test_a_charger_that_does_not_stop_is_cut_off_as_silent(bench: Bench):
     bench.start()
     bench.flows(6.1)
-    bench.later(9.0 + 3.1)
+    bench.later(9.0 + 3.3)
     assert (bench.status.state, bench.status.reason) == (FAULT, "charger_silent")
     assert_adds_up(bench, 1000.0, 1006.1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from evcharging.apps.ev_cp_e.effects import Moment
-from evcharging.apps.ev_cp_e.phases import END_WAIT_S, START_WAIT_S, Ending, Starting
+from evcharging.apps.ev_cp_e.phases import END_WAIT_S, LOOK_AGAIN_S, START_WAIT_S, Ending, Starting
 from evcharging.apps.ev_cp_e.session import MeteredSession, SessionTerms
 from evcharging.domain.charger import L2_THREE_PHASE
 from tests.support.charge_point import NOON
@@ -27,17 +27,21 @@ def a_start() -> Starting:
     return Starting(at(0.0), session, lambda _now, _refusal: None, resumed=False)
 
 
-def test_a_wait_runs_out_at_its_deadline():
+def test_a_wait_runs_out_when_it_is_found_over_twice():
     ending = Ending(at(0.0), "time_elapsed")
     assert not ending.ran_out(at(END_WAIT_S - 0.01))
-    assert ending.ran_out(at(END_WAIT_S))
+    assert not ending.ran_out(at(END_WAIT_S))
+    assert ending.deadline_s == END_WAIT_S + LOOK_AGAIN_S
+    assert not ending.ran_out(at(END_WAIT_S + 0.1))
+    assert ending.ran_out(at(END_WAIT_S + LOOK_AGAIN_S))
 
 
-def test_who_looks_much_too_late_waits_a_moment_longer_and_only_once():
+def test_who_is_held_up_again_looks_again():
     starting = a_start()
     assert not starting.ran_out(at(60.0))
-    assert not starting.ran_out(at(60.4))
-    assert starting.ran_out(at(60.5))
+    assert not starting.ran_out(at(120.0))
+    assert not starting.ran_out(at(120.1))
+    assert starting.ran_out(at(120.3))
 
 
 def test_a_start_is_repeated_each_half_second_and_not_in_a_burst_after_a_sleep():

@@ -96,7 +96,7 @@ def test_a_restart_that_does_not_come_off_ends_it(killed: Bench):
     bench = successor(killed)
     bench.says(ChargerState.PLUGGED)
     bench.meters(1012.2)
-    bench.later(2.1)
+    bench.later(2.3)
     ended, failed = bench.statuses[-2:]
     assert (ended.state, ended.reason, ended.session_id) == (ACTIVATED, "engine_lost", "session-1")
     assert (failed.state, failed.reason) == (FAULT, "charger_silent")
