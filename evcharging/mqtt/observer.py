@@ -3,6 +3,9 @@
 Bad input costs only itself: it is counted and left out. Retained messages may come any number of times (amqtt delivers
 them twice to a wildcard subscriber) and change nothing twice. A unit that only sends telemetry has no presence; how
 long its silence may last is for the caller to say.
+
+Mosquitto drops what waits for a subscriber beyond ``max_queued_messages`` (1,000 by default), retained statuses too.
+With more than some 300 units its configuration needs ``max_queued_messages 0``; the embedded broker has no such bound.
 """
 
 from __future__ import annotations

@@ -25,14 +25,18 @@ import pytest
 from evcharging.mqtt.address import MqttAddress
 
 DEADLINE_S = 20.0
+NOTHING_DROPPED = "max_queued_messages 0"
+"""By default Mosquitto drops what a subscriber has not read beyond 1,000 messages, QoS 1 and retained ones too."""
+
 _names = itertools.count(1)
 
 
 class BrokerProcess:
     """A broker in a process of its own, that can be killed and started again on the same port."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, folder: Path) -> None:
         self.kind = kind
+        self._configuration = folder / "mosquitto.conf"
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
             self.port: int = sock.getsockname()[1]
@@ -72,7 +76,10 @@ class BrokerProcess:
     def _command(self) -> list[str]:
         if self.kind == "amqtt":
             return [sys.executable, "-m", "evcharging.apps.mqtt_broker.main", "--port", str(self.port)]
-        return [mosquitto_program(), "-p", str(self.port)]
+        self._configuration.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n{NOTHING_DROPPED}\n"
+        )
+        return [mosquitto_program(), "-c", str(self._configuration)]
 
 
 def mosquitto_program() -> str:
@@ -93,18 +100,18 @@ KINDS = ["amqtt", pytest.param("mosquitto", marks=pytest.mark.mosquitto)]
 
 
 @pytest.fixture(scope="session", params=KINDS)
-def broker(request: pytest.FixtureRequest) -> Iterator[BrokerProcess]:
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     """Each kind of broker in turn, one for the whole run: a test takes unit names of its own."""
-    made = BrokerProcess(request.param)
+    made = BrokerProcess(request.param, tmp_path_factory.mktemp("broker"))
     made.start()
     yield made
     made.kill()
 
 
 @pytest.fixture(params=KINDS)
-def own_broker(request: pytest.FixtureRequest) -> Iterator[BrokerProcess]:
+def own_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BrokerProcess]:
     """Each kind of broker in turn, not started, for this test to start, freeze and kill."""
-    made = BrokerProcess(request.param)
+    made = BrokerProcess(request.param, tmp_path)
     yield made
     made.kill()
 
