@@ -20,21 +20,19 @@ from typing import Any, Self
 import structlog
 
 from evcharging.bus import metrics
-from evcharging.bus.dead_letters import dead_letter_headers
+from evcharging.bus.dead_letters import DeadLetters
 from evcharging.bus.protocol import (
     AssignmentCallback,
     Bus,
-    BusOverloaded,
     Position,
     Record,
-    RecordRefused,
     Start,
     Subscription,
     SubscriptionHealth,
 )
 from evcharging.bus.ratelimit import RateLimit
-from evcharging.messages.envelope import Headers, Received, Undecodable, decode
-from evcharging.messages.topics import Topic, dead_letter_name
+from evcharging.messages.envelope import Received, Undecodable, decode
+from evcharging.messages.topics import Topic
 
 __all__ = ["Consumer", "Handler", "Retry", "Tombstone", "TombstoneHandler"]
 
@@ -120,6 +118,7 @@ class Consumer:
             sticky=sticky,
             on_assignment=on_assignment,
         )
+        self._dead_letters = None if group is None else DeadLetters(bus, group=group, reader=self.name)
         self._caught_up = asyncio.Event()
         self._complaints = RateLimit(per_s=1.0)
         self._reported_at = 0.0
@@ -267,35 +266,11 @@ class Consumer:
 
     async def _set_aside(self, record: Record, reason: str, *, attempts: int) -> None:
         self._set_aside_now |= {(record.topic, record.partition, record.offset)}
-        if self._group is None:
+        if self._dead_letters is None:
             if (unsaid := self._complaints.admit()) is not None:
                 log.error("a record is passed over", reader=self.name, reason=reason, unsaid=unsaid, **_where(record))
             return
-        headers = [*record.headers, *dead_letter_headers(record, reason, attempts=attempts, group=self._group)]
-        try:
-            await self._publish_dead_letter(record, record.value, headers)
-        except RecordRefused as error:
-            log.error(  # noqa: TRY400 - the trace says nothing that the error does not
-                "a dead letter is too large; its reason is kept without it",
-                reader=self.name,
-                error=str(error),
-                **_where(record),
-            )
-            headers = dead_letter_headers(record, f"{reason} ({error})", attempts=attempts, group=self._group)
-            await self._publish_dead_letter(record, b"", headers)
-        metrics.DEAD_LETTERS.labels(record.topic).inc()
-        log.error("a record went to the dead letters", reader=self.name, reason=reason, **_where(record))
-
-    async def _publish_dead_letter(self, record: Record, value: bytes | None, headers: Headers) -> None:
-        """Wait until the broker has it, however long that takes: the record is committed afterwards."""
-        while True:
-            try:
-                accepted = await self._bus.publish_raw(dead_letter_name(record.topic), record.key, value, headers)
-            except BusOverloaded:
-                await asyncio.sleep(FIRST_PAUSE_S)
-            else:
-                await accepted
-                return
+        await self._dead_letters.put(record, reason, attempts=attempts)
 
     def _report(self) -> None:
         now = asyncio.get_running_loop().time()

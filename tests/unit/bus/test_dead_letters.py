@@ -20,3 +20,8 @@ def test_a_dead_letter_says_where_it_stood_why_it_is_here_and_who_set_it_aside()
 def test_a_reason_is_cut_to_a_length_that_no_broker_refuses() -> None:
     told = dict(dead_letter_headers(RECORD, "ä" * 10_000, attempts=3, group="central"))
     assert told["dlq_error"].decode() == "ä" * LONGEST_REASON
+
+
+def test_a_reason_that_is_no_proper_text_is_kept_all_the_same() -> None:
+    told = dict(dead_letter_headers(RECORD, "bad \udcff name", attempts=3, group="central"))
+    assert told["dlq_error"] == b"bad \\udcff name"
