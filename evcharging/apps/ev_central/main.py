@@ -39,6 +39,7 @@ from evcharging.mqtt.address import MqttAddress
 from evcharging.mqtt.client import AioMqttClient
 from evcharging.mqtt.observer import UnitObserver
 from evcharging.mqtt.protocol import BadAddress
+from evcharging.mqtt.site import site_messages
 from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_url
 from evcharging.store.migrate import migrate_database
 from evcharging.store.simulator import network, tables
@@ -116,7 +117,7 @@ class _Central:
             transactions, prices, site_id=settings.site_id, start_timeout_s=settings.start_timeout_s
         )
         self._effects = Effects(transactions, prices, start_timeout_s=settings.start_timeout_s)
-        self._reader = ViewReader(bus, self._view, now=now, on_signal=self._hear_of_pricing)
+        self._reader = ViewReader(bus, self._view, now=now, on_signal=self._hear)
         self._consumer = Consumer(
             bus,
             [DRIVER_REQUESTS, STATUS, TELEMETRY, REPLIES],
@@ -172,7 +173,10 @@ class _Central:
         await self._operations.register(body)
         self._view.remember(body.cp_id)
 
-    async def _hear_of_pricing(self, signal: SiteSignal) -> None:
+    async def _hear(self, signal: SiteSignal) -> None:
+        if self._mqtt is not None and signal.site_id == self._settings.site_id:
+            for topic, payload in site_messages(signal):
+                self._mqtt.publish(topic, payload, qos=1, retain=True)
         try:
             await self._operations.hear_of_pricing(signal)
         except DatabaseUnavailable as error:

@@ -12,6 +12,8 @@ from evcharging.apps.runtime.kafka import KafkaServiceSettings
 
 __all__ = ["CentralSettings"]
 
+SITE_ID = r"^[A-Za-z0-9_.-]{1,48}$"
+
 
 class CentralSettings(KafkaServiceSettings):
     """Flags of ``evcharging central``; variables begin with ``CENTRAL_``."""
@@ -35,7 +37,7 @@ class CentralSettings(KafkaServiceSettings):
     )
     api_token: SecretStr | None = Field(None, description="bearer token every write must carry; unset: none is asked")
     instance_id: str | None = Field(None, description="name of this copy; host and process id where unset")
-    site_id: str = Field("site-1", description="site whose price and signals are published")
+    site_id: str = Field("site-1", pattern=SITE_ID, description="site whose price and signals are published")
     price_per_kwh: Decimal = Field(Decimal("0.30"), ge=0, description="first grid price, in --currency per kWh")
     solar_price_per_kwh: Decimal | None = Field(
         None, ge=0, description="first solar price per kWh; unset: as the grid's"
