@@ -30,9 +30,14 @@ _RETRY_S = 2.0
 
 
 class KafkaBus:
-    """A `evcharging.bus.protocol.Bus` over the cluster that ``settings`` name."""
+    """A `evcharging.bus.protocol.Bus` over the cluster that ``settings`` name.
+
+    Raises:
+        ValueError: the settings name no address.
+    """
 
     def __init__(self, settings: KafkaSettings) -> None:
+        settings.servers()
         self._settings = settings
         self._sender = KafkaSender(settings)
         self._stopped = False

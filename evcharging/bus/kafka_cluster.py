@@ -92,10 +92,11 @@ async def why_unreachable(settings: KafkaSettings) -> str | None:
         The first address's error (nobody listens, its certificate is not trusted, the password is wrong), if any.
     """
     options = settings.client_options()
-    host, _, port = options.pop("bootstrap_servers")[0].rpartition(":")
+    del options["bootstrap_servers"]
+    host, port = settings.servers()[0]
     try:
         async with asyncio.timeout(settings.request_timeout_s):
-            connection = await create_conn(host, int(port), **options)
+            connection = await create_conn(host.strip("[]"), port, **options)
     except (KafkaError, OSError, TimeoutError) as error:
         return str(error) or repr(error)
     await connection.close()

@@ -71,10 +71,24 @@ class KafkaSettings:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("a client certificate needs both its certificate file and its key file, got one of them")
 
+    def servers(self) -> list[tuple[str, int]]:
+        """The hosts and ports of ``bootstrap``.
+
+        Raises:
+            ValueError: one of them is not ``host:port``.
+        """
+        servers = []
+        for server in self.bootstrap.split(","):
+            host, _, port = server.strip().rpartition(":")
+            if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError(f"got the Kafka address {server.strip()!r}, expected host:port, as localhost:9092")
+            servers.append((host, int(port)))
+        return servers
+
     def client_options(self) -> dict[str, Any]:
         """The options that every aiokafka client takes."""
         options: dict[str, Any] = {
-            "bootstrap_servers": [server.strip() for server in self.bootstrap.split(",")],
+            "bootstrap_servers": [f"{host}:{port}" for host, port in self.servers()],
             "client_id": self.client_id,
             "request_timeout_ms": int(self.request_timeout_s * 1000),
             "security_protocol": self._security_protocol(),

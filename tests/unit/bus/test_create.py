@@ -28,7 +28,7 @@ def test_any_other_address_is_kafkas() -> None:
     assert isinstance(create_bus("a:1,b:2", client_id="central", settings=KafkaSettings("-", partitions=8)), KafkaBus)
 
 
-@pytest.mark.parametrize("bootstrap", ["", "   ", "memory://"])
+@pytest.mark.parametrize("bootstrap", ["", "   ", "memory://", "localhost", "a:1,b"])
 def test_an_address_without_a_place_is_refused(bootstrap: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         create_bus(bootstrap)

@@ -41,6 +41,24 @@ def test_a_password_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("bootstrap", "servers"),
+    [
+        ("localhost:9092", [("localhost", 9092)]),
+        ("a:1, b:2", [("a", 1), ("b", 2)]),
+        ("[::1]:9092", [("[::1]", 9092)]),
+    ],
+)
+def test_addresses_are_taken_apart(bootstrap: str, servers: list[tuple[str, int]]) -> None:
+    assert KafkaSettings(bootstrap).servers() == servers
+
+
+@pytest.mark.parametrize("bootstrap", ["localhost", ":9092", "a:1,", "a:0", "a:65536", "a:b", "http://a"])
+def test_an_address_without_a_host_and_a_port_is_refused(bootstrap: str) -> None:
+    with pytest.raises(ValueError, match="expected host:port, as localhost:9092"):
+        KafkaSettings(bootstrap).servers()
+
+
+@pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
         ({"bootstrap": " "}, "expected host:port"),
