@@ -12,6 +12,7 @@ Errors::
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -242,8 +243,8 @@ class Consumer:
                 )
                 for entry in run:
                     await self._handle_alone(entry)
-        for message in messages:
-            metrics.CONSUMED.labels(message.topic).inc()
+        for topic, count in Counter(message.topic for message in messages).items():
+            metrics.CONSUMED.labels(topic).inc(count)
 
     async def _handle_alone(self, entry: Item) -> None:
         record, item = entry

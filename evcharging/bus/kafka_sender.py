@@ -14,6 +14,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
+from weakref import WeakSet
 
 import structlog
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
@@ -37,6 +38,10 @@ _RETRY_S = 0.5
 _COMPLAIN_PER_S = 0.2
 _RECORD_OVERHEAD_BYTES = 32
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+_senders: WeakSet[KafkaSender] = WeakSet()
+metrics.WAITING.set_function(lambda: sum(sender.waiting for sender in _senders))
 
 
 class _Entry:
@@ -107,6 +112,7 @@ class KafkaSender:
         self._keyless = 0
         self._beat = _Beat(settings.linger_ms / 1000)
         self._stopped = False
+        _senders.add(self)
 
     @property
     def waiting(self) -> int:
@@ -164,7 +170,6 @@ class KafkaSender:
         entry = _Entry(key, value, headers, size)
         self._waiting += 1
         self._waiting_bytes += size
-        metrics.WAITING.inc()
         self._idle.clear()
         self._place(topic, entry)
         return entry.future
@@ -271,7 +276,6 @@ class KafkaSender:
     def _settle(self, entry: _Entry) -> None:
         self._waiting -= 1
         self._waiting_bytes -= entry.size
-        metrics.WAITING.dec()
         if not self._room.is_set():
             self._room.set()
         if self._waiting == 0:

@@ -16,7 +16,9 @@ __all__ = ["ConnectorId", "CpId", "Message", "UtcTime", "rfc3339"]
 
 def rfc3339(moment: datetime) -> str:
     """Spell an aware moment as RFC 3339 in UTC, with milliseconds and ``Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def _to_utc(moment: datetime) -> datetime:
