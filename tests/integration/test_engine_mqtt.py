@@ -49,15 +49,16 @@ def _decoded(payload: bytes) -> Any:
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[EngineRig]:
-    async with a_rig() as rig:
-        yield rig
-
-
-@pytest.fixture
 async def broker() -> AsyncIterator[EmbeddedBroker]:
     async with EmbeddedBroker() as broker:
         yield broker
+
+
+@pytest.fixture
+async def rig(broker: EmbeddedBroker) -> AsyncIterator[EngineRig]:
+    """Engines end before their broker does: amqtt's shutdown can wait for ever for a client that is still talking."""
+    async with a_rig() as rig:
+        yield rig
 
 
 @pytest.fixture
