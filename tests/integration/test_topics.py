@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shlex
 import signal
 import sys
 import textwrap
@@ -84,6 +85,25 @@ async def test_tail_shows_one_key_only_as_json(broker, bus):
         shown = [json.loads(await line_of(tail)) for _ in range(2)]
         assert [record["message"]["state"] for record in shown] == ["ACTIVATED", "SUPPLYING"]
         assert {record["key"] for record in shown} == {"CP-001"}
+
+
+@pytest.mark.parametrize("form", ["--json", "plain"])
+async def test_tail_ends_quietly_when_its_reader_has_seen_enough(broker, bus, form):
+    for number in range(2):
+        await publish(bus, f"CP-00{number}", ChargePointState.ACTIVATED)
+    command = [sys.executable, "-m", "evcharging", "topics", "tail", "cp.status", "--from", "beginning"]
+    command += ["--kafka-bootstrap", broker.bootstrap] + ([form] if form == "--json" else [])
+    shell = f"set -o pipefail; {shlex.join(command)} | head -n 1"
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", shell, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        await process.stdout.readline()
+        while process.returncode is None:
+            await publish(bus, "CP-009", ChargePointState.ACTIVATED)  # it learns of the end when it writes
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 0.2)
+    assert (process.returncode, await process.stderr.read()) == (0, b"")
 
 
 async def test_tail_goes_on_after_a_record_that_cannot_be_decoded(broker, bus):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -9,7 +10,11 @@ import typer
 
 from evcharging.apps.runtime.errors import EXIT_OK, ServiceError
 
-__all__ = ["help_alone", "run_commands"]
+__all__ = ["OutputClosed", "help_alone", "run_commands"]
+
+
+class OutputClosed(Exception):
+    """Raised by a command whose reader, such as head, has seen enough: it is done. Typer would make a failure of it."""
 
 
 def run_commands(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> int:
@@ -32,8 +37,8 @@ def run_commands(app: typer.Typer, name: str, argv: Sequence[str] | None = None)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_OK
-    except BrokenPipeError:  # whoever reads our output, such as head, has seen enough
-        sys.stderr.close()
+    except (BrokenPipeError, OutputClosed):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
         return EXIT_OK
     return outcome if isinstance(outcome, int) else EXIT_OK
 

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from evcharging.apps.runtime.commands import help_alone, run_commands
+from evcharging.apps.runtime.commands import OutputClosed, help_alone, run_commands
 from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.logs import configure_logging
 from evcharging.apps.runtime.service import until_stopped
@@ -105,14 +105,17 @@ def tail_topic(
     if topic not in names:
         live = [name for name in names if not name.endswith(".dlq")]
         raise UsageError(f"no topic {topic!r}; there are: {', '.join(live)}; and each with .dlq")
-    console = Console(highlight=False)
+    console = _PipeableConsole(highlight=False)
 
     def show(reading: Reading) -> None:
-        if as_json:
-            sys.stdout.write(reading.as_json() + "\n")
-            sys.stdout.flush()
-        else:
-            console.print(render(reading), soft_wrap=True)
+        try:
+            if as_json:
+                sys.stdout.write(reading.as_json() + "\n")
+                sys.stdout.flush()
+            else:
+                console.print(render(reading), soft_wrap=True)
+        except BrokenPipeError:
+            raise OutputClosed from None
 
     bootstrap = _bootstrap(kafka_bootstrap, data_dir)
     position = Position.BEGINNING if start is From.BEGINNING else Position.END
@@ -126,6 +129,13 @@ async def _until_signalled(
     for sig in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sig, stop.set)
     await until_stopped(stop, follow(bootstrap, topic, start=position, key=key, show=show))
+
+
+class _PipeableConsole(Console):
+    """Says that its reader has gone by the exception that says so, and not by ending the process."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def _bootstrap(asked: str | None, data_dir: Path) -> str:
