@@ -406,7 +406,7 @@ class TestReturning:
         central.script = lambda _: CHARGED
         log.entries.clear()
         bus = UpdatesHeldBack(create_bus(memory))
-        monkeypatch.setattr("evcharging.apps.ev_driver.main.create_bus", lambda *_, **__: bus)
+        monkeypatch.setattr("evcharging.apps.runtime.kafka.create_bus", lambda *_, **__: bus)
         async with driving(settings_for("CP-002\n")):
             await bus.requests_read.wait()
             for _ in range(100):
@@ -578,5 +578,5 @@ class TestAsAProcess:
         (tmp_path / "requests.txt").write_text("CP-001\n", encoding="utf-8")
         arguments = ("--driver-id", "d", "--kafka-bootstrap", "memory://")
         async with driver_process(*arguments, cwd=tmp_path) as (process, lines):
-            await shows(process, lines, "evcharging driver: --kafka-bootstrap memory://: ")
+            await shows(process, lines, "evcharging driver: --kafka-bootstrap and its kin: got 'memory://'")
             assert await asyncio.wait_for(process.wait(), WITHIN_S) == 2

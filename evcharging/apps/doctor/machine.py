@@ -40,6 +40,7 @@ MODULES = {
     "pydantic-settings": "pydantic_settings",
     "python-can": "can",
     "pyyaml": "yaml",
+    "python-dotenv": "dotenv",
 }
 """Where the name that is installed is not the one that is imported."""
 

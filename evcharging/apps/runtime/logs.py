@@ -48,7 +48,7 @@ def configure_logging(*, level: str, log_format: str, who: str, stream: TextIO |
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # a logger made before this call must not keep the default
     )
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
