@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -97,8 +100,12 @@ async def why_unreachable(settings: KafkaSettings) -> str | None:
     try:
         async with asyncio.timeout(settings.request_timeout_s):
             connection = await create_conn(host.strip("[]"), port, **options)
-    except (KafkaError, OSError, TimeoutError) as error:
-        return str(error) or repr(error)
+    except TimeoutError:
+        return f"no answer within {settings.request_timeout_s:g} s"
+    except (KafkaError, ssl.SSLError, socket.gaierror) as error:
+        return str(error)
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno else str(error)
     await connection.close()
     return None
 

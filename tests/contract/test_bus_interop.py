@@ -12,6 +12,7 @@ import structlog
 from evcharging.apps.broker.apache import ApacheKafka
 from evcharging.apps.broker.jars import kafka_jars
 from evcharging.bus.create import create_bus
+from evcharging.bus.kafka_cluster import why_unreachable
 from evcharging.bus.kafka_settings import KafkaSettings
 from evcharging.bus.protocol import Position
 from tests.contract.conftest import CACHE
@@ -120,6 +121,12 @@ async def test_a_wrong_password_is_named_as_such_and_not_shown(guarded_node: Apa
         await bus.stop()
     assert "Authentication failed" in str(lines)
     assert "wrong-secret" not in str(lines)
+
+
+async def test_a_certificate_that_is_not_trusted_is_named_as_such(guarded_node: ApacheKafka) -> None:
+    why = await why_unreachable(KafkaSettings(guarded_node.bootstrap, tls=True))
+    assert why is not None
+    assert "certificate verify failed" in why
 
 
 async def run(*command: str) -> None:

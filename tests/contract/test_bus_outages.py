@@ -99,7 +99,7 @@ async def test_start_waits_for_a_broker_that_comes_later_and_says_so() -> None:
         starting = asyncio.create_task(bus.start())
         await until(lambda: bool(lines))
         assert not bus.health().connected
-        await until(lambda: "Connect call failed" in str(bus.health().detail))
+        await until(lambda: "Connection refused" in str(bus.health().detail))
         async with embedded_at(port):
             await asyncio.wait_for(starting, 15)
             assert bus.health().connected
