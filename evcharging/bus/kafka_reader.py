@@ -26,6 +26,7 @@ from evcharging.bus.kafka_consumer import (
 )
 from evcharging.bus.kafka_link import Link
 from evcharging.bus.kafka_settings import KafkaSettings
+from evcharging.bus.pause import GrowingPause
 from evcharging.bus.progress import Progress
 from evcharging.bus.protocol import (
     STALLED_AFTER_S,
@@ -46,6 +47,8 @@ Partition = tuple[str, int]
 WATCH_EVERY_S = 2.0
 WATCH_TIMEOUT_S = 5.0
 RETRY_S = 0.5
+JOINING_FOR_S = 60.0
+"""A member may wait this long for its partitions before it joins anew: others wait for it while it does."""
 COMPLAIN_PER_S = 0.2
 GRACE_S = 0.5
 
@@ -80,6 +83,7 @@ class KafkaSubscription:
         self._callback_error: Exception | None = None
         self._watch: asyncio.Task[None] | None = None
         self._watched_at = monotonic()
+        self._pause = GrowingPause(first_s=RETRY_S, longest_s=30.0, calm_s=60.0, monotonic=monotonic)
         self._empty_since: float | None = None
         self._complaints = RateLimit(per_s=COMPLAIN_PER_S)
 
@@ -135,7 +139,7 @@ class KafkaSubscription:
         try:
             await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
-            log.info("partitions were dealt out anew before a commit; their records come again", error=repr(error))
+            log.info("partitions were dealt out before a commit; their records come again", error=type(error).__name__)
         except UNREACHABLE as error:
             log.warning("a commit failed; the records may come again", group=self._group, error=repr(error))
 
@@ -158,17 +162,18 @@ class KafkaSubscription:
     async def _poll(self, timeout_s: float, max_records: int) -> list[Record]:
         consumer = self._consumer
         if consumer is None:
-            await self._try_open()
+            await asyncio.sleep(min(self._pause.left_s(), timeout_s))
+            if not self._pause.left_s():
+                await self._try_open()
             return []
         try:
             async with asyncio.timeout(timeout_s + GRACE_S):
-                if self._group is not None:
-                    await self._settled.wait()
                 fetched = await consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+                if not self._settled.is_set():
+                    self._seek({(tp.topic, tp.partition): found[0].offset for tp, found in fetched.items()})
+                    await self._settled.wait()
+                    return []
         except TimeoutError:
-            return []
-        if not self._settled.is_set():
-            self._put_back(consumer, fetched)
             return []
         records: list[Record] = []
         for tp, found in fetched.items():
@@ -195,13 +200,6 @@ class KafkaSubscription:
             )
             for record in self._starting.not_too_old(partition, found)
         )
-
-    @staticmethod
-    def _put_back(consumer: AIOKafkaConsumer, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        assigned = consumer.assignment()
-        for tp, found in fetched.items():
-            if tp in assigned:
-                consumer.seek(tp, found[0].offset)
 
     def _seek(self, positions: Mapping[Partition, int]) -> None:
         if self._consumer is None:
@@ -250,9 +248,13 @@ class KafkaSubscription:
         self._settled.set()
 
     async def _reopen(self, why: str) -> None:
+        """Close the consumer; the next one is opened after a pause that grows while it keeps happening.
+
+        A member that cannot join has the others deal their partitions out anew each time it tries.
+        """
         log.warning("replacing a reader", topics=sorted(self._starts), group=self._group, reason=why)
         await self._close()
-        await asyncio.sleep(RETRY_S)
+        self._pause.begin()
 
     async def _close(self) -> None:
         if self._consumer is not None:
@@ -268,7 +270,7 @@ class KafkaSubscription:
             return
         now = self._monotonic()
         self._empty_since = now if self._empty_since is None else self._empty_since
-        if now - self._empty_since < STALLED_AFTER_S:
+        if now - self._empty_since < (STALLED_AFTER_S if self._settled.is_set() else JOINING_FOR_S):
             return
         if not self._progress.health().progressing:
             await self._reopen(f"no progress for {STALLED_AFTER_S:.0f} s, {self._progress.lag()} records behind")

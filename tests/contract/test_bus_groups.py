@@ -7,8 +7,10 @@ from collections import Counter
 
 import pytest
 
+from evcharging.bus.create import create_bus
+from evcharging.bus.embedded import EmbeddedKafka
 from evcharging.bus.protocol import Bus, Position, Record, Subscription
-from tests.support.bus import Broker, read
+from tests.support.bus import Broker, read, until
 
 ALL_PARTITIONS = 4
 
@@ -145,6 +147,30 @@ async def test_a_member_of_the_embedded_broker_takes_over_from_one_that_left(kaf
     await fill(bus, topic, 5)
     async with bus.subscribe({topic: Position.COMMITTED}, group=group) as second:
         assert len(await read(second, 5)) == 5
+
+
+async def test_members_that_cannot_join_the_embedded_broker_do_not_starve_those_that_can() -> None:
+    async with EmbeddedKafka() as embedded:
+        bus = create_bus(embedded.bootstrap)
+        await bus.start()
+        await fill(bus, "cp.health", 60)
+        read_by_anybody: set[bytes | None] = set()
+
+        async def member() -> None:
+            async with bus.subscribe({"cp.health": Position.COMMITTED}, group="several") as subscription:
+                while True:
+                    records = await subscription.getmany()
+                    read_by_anybody.update(record.value for record in records)
+                    await subscription.commit(records)
+
+        members = [asyncio.create_task(member()) for _ in range(3)]
+        try:
+            await until(lambda: len(read_by_anybody) == 60, within_s=90)
+        finally:
+            for task in members:
+                task.cancel()
+            await asyncio.gather(*members, return_exceptions=True)
+            await bus.stop()
 
 
 async def fill(bus: Bus, topic: str, count: int) -> None:
