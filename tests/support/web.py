@@ -25,26 +25,9 @@ from evcharging.messages.topics import TELEMETRY
 from evcharging.store.database import Database, database_url
 from evcharging.store.migrate import migrate_database
 from tests.support.central import CentralRig, Clock, a_moment, make_rig
+from tests.support.databases import BreakableDatabase, BreakableSqlite
 
 PATIENCE_S = 10.0
-
-
-class BreakableDatabase(Database):
-    """A database whose file can be taken away for a while."""
-
-    @contextlib.asynccontextmanager
-    async def outage(self) -> AsyncIterator[None]:
-        path = Path(self.url.database or "")
-        away = path.with_suffix(".away")
-        await self.close()
-        path.rename(away)
-        path.mkdir()
-        try:
-            yield
-        finally:
-            await self.close()
-            path.rmdir()
-            away.rename(path)
 
 
 class WebRig:
@@ -151,7 +134,7 @@ async def running_web(folder: Path, *, token: str | None = None) -> AsyncIterato
     """A Central with HTTP on a database in ``folder``."""
     path = folder / "simulator.db"
     path.write_bytes(await _migrated())
-    database = BreakableDatabase(database_url(str(path)), schema="simulator")
+    database = BreakableSqlite(path)
     try:
         core = await make_rig(MemoryLog(), database, Clock())
         async with WebRig(core, database, token=token).running() as rig:
