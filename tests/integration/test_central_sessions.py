@@ -19,7 +19,7 @@ from evcharging.messages.commands import Command, CommandOutcome
 from evcharging.messages.control import HealthReport, Registration
 from evcharging.messages.drivers import DriverRequest, DriverUpdate, RequestKind, UpdateStatus
 from evcharging.messages.envelope import Event
-from evcharging.messages.topics import DRIVER_REQUESTS, TELEMETRY
+from evcharging.messages.topics import DRIVER_REQUESTS, STATUS, TELEMETRY
 from evcharging.store.database import Database, DatabaseUnavailable
 from evcharging.store.simulator import network, tables
 from evcharging.store.simulator.rows import TariffRow
@@ -412,3 +412,28 @@ async def test_a_price_changed_at_another_copy_is_charged_here_too(central, data
     await central.end(command, 2)
     await central.update("req-1", "COMPLETED")
     assert (await session_of(central, command)).cost == Decimal("2.00")
+
+
+async def test_what_mqtt_says_of_a_unit_never_hides_what_its_engine_says(central):
+    def seen_on_mqtt(state: ChargePointState) -> Status:
+        return Status(ts=central.clock(), cp_id="CP-001", state=state, reason="telemetry", source=StatusSource.MQTT)
+
+    await central.publish(STATUS, seen_on_mqtt(ChargePointState.DISCONNECTED))
+    while "CP-001" not in await central.known_states():
+        await a_moment()
+    await central.status("CP-001", ChargePointState.ACTIVATED, reason="boot")
+    while set(await central.connectors_of("CP-001")) != {"1"}:
+        await a_moment()
+    central.clock.advance(1)
+    await central.publish(STATUS, seen_on_mqtt(ChargePointState.DISCONNECTED))
+    await central.request("req-1", "CP-001")
+    await central.update("req-1", "ACCEPTED")
+
+
+async def test_earnings_round_each_bill_and_not_the_total(central):
+    for number in (1, 2, 3):
+        command = await started(central, f"req-{number}", f"CP-00{number}")
+        await central.interval(command, 1, energy_wh=50.0, register_wh=2000.0)  # 1.5 cents, billed as 2
+        await central.end(command, 1)
+        await central.update(f"req-{number}", "COMPLETED")
+    assert (await central.operations.totals()).earnings == Decimal("0.06")

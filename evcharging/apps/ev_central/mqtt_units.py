@@ -6,7 +6,7 @@ A unit that Kafka knows is the same unit, and its Kafka records count; what it s
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.bus.protocol import Bus
@@ -19,6 +19,7 @@ from evcharging.mqtt.observer import Observed, UnitObserver, UnitReport
 __all__ = ["MqttUnits"]
 
 NO_SESSION = "mqtt"
+WAIT_FOR_KAFKA = timedelta(seconds=5)
 
 
 class MqttUnits:
@@ -33,6 +34,7 @@ class MqttUnits:
         self._instance_id = instance_id
         self._now = now
         self._states: dict[str, ChargePointState] = {}
+        self._first_seen: dict[str, datetime] = {}
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -41,7 +43,7 @@ class MqttUnits:
 
     async def take(self, observed: Observed) -> None:
         """Act on one thing seen."""
-        if self._is_known_from_kafka(observed.unit_id):
+        if self._is_known_from_kafka(observed.unit_id) or self._is_new(observed.unit_id):
             return
         if isinstance(observed, UnitReport):
             state = state_of_mqtt(MqttStatus(observed.telemetry.status.value))
@@ -49,6 +51,11 @@ class MqttUnits:
             self._show(observed)
         elif not observed.online and observed.unit_id in self._states:
             await self._report(observed.unit_id, ChargePointState.DISCONNECTED, str(observed.reason))
+
+    def _is_new(self, unit_id: str) -> bool:
+        """Whether its first status may still be on its way over Kafka, as an engine's often is at the start."""
+        now = self._now()
+        return now - self._first_seen.setdefault(unit_id, now) < WAIT_FOR_KAFKA
 
     def _is_known_from_kafka(self, unit_id: str) -> bool:
         record = self._view.record(unit_id, self._now())

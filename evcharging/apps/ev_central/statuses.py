@@ -21,12 +21,15 @@ __all__ = ["close_if_settled", "fault", "handle_status", "heal"]
 
 HEALTHY = "healthy"
 COMES_BACK = ("boot", "resumed")
+SPEAK_FOR_THEMSELVES = (StatusSource.ENGINE.value, StatusSource.OCPP.value)
 
 
 def handle_status(work: Work, received: Received[Status]) -> None:
     """Apply one status that was not seen before. The charge point and its sessions must be loaded."""
     status = received.message
     point = work.charge_point(status.cp_id)
+    if status.source is StatusSource.MQTT and point.source in SPEAK_FOR_THEMSELVES:
+        return  # seen on MQTT before its own first status was read; its Kafka records count
     _take_over(point, status)
     work.changed(point)
     if status.source is not StatusSource.CENTRAL and status.reason in COMES_BACK:
@@ -86,6 +89,10 @@ def _say_of_whole(work: Work, point: ChargePointRow, state: ChargePointState, re
 
 
 def _take_over(point: ChargePointRow, status: Status) -> None:
+    if status.source.value in SPEAK_FOR_THEMSELVES:
+        told_by_mqtt = [number for number, said in point.connectors.items() if said.source == StatusSource.MQTT.value]
+        for number in told_by_mqtt:
+            del point.connectors[number]
     point.connectors[status.connector_id] = ConnectorValue(status.state, status.source.value)
     # A connector that was heard of speaks for a whole that was not: it is connected.
     states = {number: connector.state for number, connector in point.connectors.items()}

@@ -91,6 +91,11 @@ class ChargePointPicture:
 
     def apply_status(self, status: Status, received_at: datetime) -> bool:
         """Take a status as it comes; what it says of the past does not matter."""
+        speaks_for_itself = self.source in (StatusSource.ENGINE, StatusSource.OCPP)
+        if status.source is StatusSource.MQTT and speaks_for_itself:
+            return False  # its Kafka records count
+        if status.source in (StatusSource.ENGINE, StatusSource.OCPP):
+            self._forget_what_mqtt_said()
         connector = self._connectors.get(status.connector_id)
         if connector is not None:
             before = connector.said.get(status.source)
@@ -246,6 +251,11 @@ class ChargePointPicture:
         if whole is not None:
             return whole.state
         return ChargePointState.ACTIVATED if self._connectors else ChargePointState.DISCONNECTED
+
+    def _forget_what_mqtt_said(self) -> None:
+        for connector_id, connector in list(self._connectors.items()):
+            if connector.last is not None and connector.last.source is StatusSource.MQTT:
+                del self._connectors[connector_id]
 
     def _roll_up(self) -> None:
         states = {connector_id: connector.state for connector_id, connector in self._connectors.items()}

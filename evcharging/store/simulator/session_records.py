@@ -111,9 +111,13 @@ async def list_sessions(
 
 
 async def sum_up(transaction: AsyncConnection, currency_code: str) -> Totals:
-    """Add all sessions up. SQLite adds in floating point, so kWh are given to three decimals and money to its unit."""
+    """Add all sessions up: earnings are the sum of the bills, each rounded for itself.
+
+    SQLite adds in floating point, so kWh are given to three decimals and money to its unit.
+    """
     energy_wh = func.coalesce(func.sum(cast(sessions.c.energy_wh, Numeric(24, 3))), 0)
-    cost = func.coalesce(func.sum(cast(sessions.c.cost, Numeric(24, 9))), 0)
+    digits = currency(currency_code).minor_digits
+    cost = func.coalesce(func.sum(func.round(cast(sessions.c.cost, Numeric(24, 9)), digits)), 0)
     total_wh = Decimal(str((await transaction.execute(select(energy_wh))).scalar_one()))
     earned = (await transaction.execute(select(cost).where(sessions.c.currency == currency_code))).scalar_one()
     return Totals(
