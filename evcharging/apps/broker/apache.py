@@ -63,7 +63,8 @@ class ApacheKafka:
         self.port = port or _free_port()
         self._controller_port = _free_port()
         self._temporary = tempfile.TemporaryDirectory(prefix="evcharging-kafka-") if data_dir is None else None
-        self._dir = data_dir or Path(self._temporary.name if self._temporary else "")
+        # Absolute: the server runs inside it.
+        self._dir = (data_dir or Path(self._temporary.name if self._temporary else "")).absolute()
         self._properties = dict(properties or {})
         self._probe = probe(self.bootstrap)
         self._process: subprocess.Popen[bytes] | None = None
