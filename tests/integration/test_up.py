@@ -160,8 +160,8 @@ def test_a_run_completes_sessions_and_ends_on_ctrl_c_leaving_nothing(start):
     assert not (run.directory / ".evcharging" / "addresses.json").exists()
     logs = {path.name for path in (run.directory / ".evcharging" / "logs").iterdir()}
     assert logs == {f"{name}.log" for name in SERVICES | {"migrate"}}
-    assert not run.said("did not end within")
-    assert not run.said("Traceback")
+    assert not run.said("did not end within"), run.told()
+    assert not run.said("Traceback"), run.told()
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_a_port_asked_for_that_is_taken_is_bad_usage(start):
         run = start("--http-port", str(port))
         assert run.wait() == 2
     assert run.said(f"evcharging up: --http-port {port}: the port is taken")
-    assert not run.said("Traceback")
+    assert not run.said("Traceback"), run.told()
 
 
 def test_a_setting_that_a_service_refuses_is_bad_usage_with_its_own_words(start, monkeypatch):
