@@ -33,11 +33,11 @@ class KafkaBus:
     """A `evcharging.bus.protocol.Bus` over the cluster that ``settings`` name.
 
     Raises:
-        ValueError: the settings name no address.
+        ValueError: the settings name no address, or TLS files that cannot be used.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
-        settings.servers()
+        settings.client_options()
         self._settings = settings
         self._sender = KafkaSender(settings)
         self._stopped = False

@@ -127,12 +127,14 @@ class Link:
         since = time.monotonic()
         complaints = RateLimit(per_s=COMPLAIN_PER_S)
         while True:
-            producer = AIOKafkaProducer(**self._settings.producer_options())
+            producer = None
             try:
+                producer = AIOKafkaProducer(**self._settings.producer_options())
                 async with asyncio.timeout(self._settings.request_timeout_s):
                     await producer.start()
-            except (KafkaError, OSError, TimeoutError) as error:
-                await _discard(producer)
+            except (KafkaError, OSError, TimeoutError, ValueError) as error:
+                if producer is not None:
+                    await _discard(producer)
                 if complaints.admit() is not None:
                     why = await why_unreachable(self._settings) or repr(error)
                     log.warning(
@@ -146,7 +148,8 @@ class Link:
                     )
                 await asyncio.sleep(RETRY_S)
             except BaseException:
-                await _discard(producer)
+                if producer is not None:
+                    await _discard(producer)
                 raise
             else:
                 self.current = producer

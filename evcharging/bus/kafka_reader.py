@@ -15,17 +15,12 @@ from typing import Any, Self
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError
 
-from evcharging.bus.kafka_consumer import (
-    UNREACHABLE,
-    Starting,
-    discard,
-    open_with_group,
-    open_without_group,
-)
+from evcharging.bus.kafka_consumer import UNREACHABLE, discard, open_with_group, open_without_group
 from evcharging.bus.kafka_link import Link
 from evcharging.bus.kafka_settings import KafkaSettings
+from evcharging.bus.kafka_starting import Starting
 from evcharging.bus.pause import GrowingPause
 from evcharging.bus.progress import Progress
 from evcharging.bus.protocol import (
@@ -80,7 +75,8 @@ class KafkaSubscription:
         self._starting = Starting(starts)
         self._consumer: AIOKafkaConsumer | None = None
         self._settled = asyncio.Event()
-        self._callback_error: Exception | None = None
+        self._unannounced = False
+        self._broken: Exception | None = None
         self._watch: asyncio.Task[None] | None = None
         self._watched_at = monotonic()
         self._pause = GrowingPause(first_s=RETRY_S, longest_s=30.0, calm_s=60.0, monotonic=monotonic)
@@ -105,9 +101,7 @@ class KafkaSubscription:
         """See `evcharging.bus.protocol.Subscription.getmany`."""
         deadline = self._monotonic() + timeout_s
         while True:
-            if self._callback_error is not None:
-                error, self._callback_error = self._callback_error, None
-                raise error
+            await self._announce()
             left_s = max(deadline - self._monotonic(), 0.0)
             try:
                 records = await self._poll(left_s, max_records)
@@ -169,7 +163,7 @@ class KafkaSubscription:
         try:
             async with asyncio.timeout(timeout_s + GRACE_S):
                 fetched = await consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
-                if not self._settled.is_set():
+                if self._unannounced or not self._settled.is_set():
                     self._seek({(tp.topic, tp.partition): found[0].offset for tp, found in fetched.items()})
                     await self._settled.wait()
                     return []
@@ -187,19 +181,7 @@ class KafkaSubscription:
         else:
             for record in found:
                 self._progress.returned(partition, record.offset, record.offset)
-        topic, number = partition
-        records.extend(
-            Record(
-                topic,
-                number,
-                record.offset,
-                record.key,
-                record.value,
-                tuple((name, value or b"") for name, value in record.headers),
-                record.timestamp,
-            )
-            for record in self._starting.not_too_old(partition, found)
-        )
+        records += self._starting.records(partition, found)
 
     def _seek(self, positions: Mapping[Partition, int]) -> None:
         if self._consumer is None:
@@ -238,14 +220,28 @@ class KafkaSubscription:
             self._empty_since = None
 
     async def _assigned(self, consumer: AIOKafkaConsumer, assigned: Iterable[TopicPartition]) -> None:
-        """Called by the consumer after each rebalance; records wait until this is done."""
+        """Called by the consumer after each rebalance; records wait until this is done.
+
+        It sends no heartbeat meanwhile: whoever wants to hear of the assignment is told from `getmany`, at leisure.
+        """
         try:
             await self._starting.begin_assignment(consumer, assigned, self._progress)
-            if self._on_assignment is not None:
-                await self._on_assignment(self._progress.partitions())
-        except Exception as error:  # noqa: BLE001 - aiokafka would swallow it; `getmany` raises it instead
-            self._callback_error = error
+        except Exception as error:  # noqa: BLE001 - aiokafka would swallow it; `getmany` deals with it instead
+            self._broken = error
+        self._unannounced = True
         self._settled.set()
+
+    async def _announce(self) -> None:
+        while self._unannounced and self._settled.is_set():
+            self._unannounced = False
+            if self._broken is not None:
+                error, self._broken = self._broken, None
+                if not isinstance(error, UNREACHABLE):
+                    raise error
+                self._settled.clear()
+                await self._reopen(f"its partitions could not be placed: {error!r}")
+            elif self._on_assignment is not None:
+                await self._on_assignment(self._progress.partitions())
 
     async def _reopen(self, why: str) -> None:
         """Close the consumer; the next one is opened after a pause that grows while it keeps happening.
@@ -290,7 +286,10 @@ class KafkaSubscription:
                     ends = await consumer.end_offsets(assigned)
                     for tp in assigned:
                         self._progress.passed((tp.topic, tp.partition), await consumer.position(tp))
-            except (KafkaError, OSError, TimeoutError):
+            except UNREACHABLE:
+                continue
+            except Exception:
+                log.exception("the ends of the partitions could not be asked for", topics=sorted(self._starts))
                 continue
             if consumer is self._consumer and self._settled.is_set():
                 self._watched_at = self._monotonic()

@@ -86,7 +86,11 @@ class KafkaSettings:
         return servers
 
     def client_options(self) -> dict[str, Any]:
-        """The options that every aiokafka client takes."""
+        """The options that every aiokafka client takes.
+
+        Raises:
+            ValueError: an address is not ``host:port``, or a TLS file cannot be used.
+        """
         options: dict[str, Any] = {
             "bootstrap_servers": [f"{host}:{port}" for host, port in self.servers()],
             "client_id": self.client_id,
@@ -94,10 +98,7 @@ class KafkaSettings:
             "security_protocol": self._security_protocol(),
         }
         if self.tls:
-            context = ssl.create_default_context(cafile=self.tls_ca_file)
-            if self.tls_cert_file is not None:
-                context.load_cert_chain(self.tls_cert_file, self.tls_key_file)
-            options["ssl_context"] = context
+            options["ssl_context"] = self._tls_context()
         if self.sasl_mechanism is not None:
             options["sasl_mechanism"] = self.sasl_mechanism
             options["sasl_plain_username"] = self.sasl_username
@@ -122,6 +123,16 @@ class KafkaSettings:
             "session_timeout_ms": int(self.session_timeout_s * 1000),
             "heartbeat_interval_ms": int(self.session_timeout_s * 1000 / 3),
         }
+
+    def _tls_context(self) -> ssl.SSLContext:
+        named = [file for file in (self.tls_ca_file, self.tls_cert_file, self.tls_key_file) if file is not None]
+        try:
+            context = ssl.create_default_context(cafile=self.tls_ca_file)
+            if self.tls_cert_file is not None:
+                context.load_cert_chain(self.tls_cert_file, self.tls_key_file)
+        except OSError as error:
+            raise ValueError(f"TLS cannot be set up from {', '.join(named)}: {error}; expected PEM files") from error
+        return context
 
     def _security_protocol(self) -> str:
         sasl = self.sasl_mechanism is not None

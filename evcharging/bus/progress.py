@@ -85,9 +85,10 @@ class Progress:
             )
 
     def passed(self, partition: Partition, offset: int) -> None:
-        """Everything before ``offset`` was looked at, whether or not there was a record."""
+        """Everything before ``offset`` was looked at; what was not handed over on the way is gone."""
         if offset > self._position.get(partition, offset):
-            self._position[partition] = self._furthest[partition] = offset
+            self.skipped_to(partition, offset)
+            self._furthest[partition] = max(offset, self._furthest[partition])
             self._moved_at = self._monotonic()
 
     def rewind(self, records: Iterable[Record]) -> dict[Partition, int]:

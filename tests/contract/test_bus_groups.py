@@ -127,6 +127,23 @@ async def test_the_callback_hears_of_an_assignment_before_its_first_record(rebal
     assert said == ["assigned", "records"]
 
 
+async def test_a_callback_may_take_longer_than_a_session_without_losing_its_partitions(
+    rebalancing_broker: Broker,
+) -> None:
+    broker = rebalancing_broker
+    bus, topic, told = await broker.bus(session_timeout_s=1.0), broker.topic(), 0
+    await fill(bus, topic, 10)
+
+    async def slow(_: frozenset[tuple[str, int]]) -> None:
+        nonlocal told
+        told += 1
+        await asyncio.sleep(3)
+
+    async with bus.subscribe({topic: Position.COMMITTED}, group=broker.group(), on_assignment=slow) as member:
+        await member.commit(await read(member, 10))
+        assert told == 1
+
+
 async def test_what_the_callback_raises_is_raised_to_the_reader(rebalancing_broker: Broker) -> None:
     broker = rebalancing_broker
     bus, topic = await broker.bus(), broker.topic()

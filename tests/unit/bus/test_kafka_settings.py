@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evcharging.bus.kafka import KafkaBus
 from evcharging.bus.kafka_settings import KafkaSettings
 
 
@@ -56,6 +58,14 @@ def test_addresses_are_taken_apart(bootstrap: str, servers: list[tuple[str, int]
 def test_an_address_without_a_host_and_a_port_is_refused(bootstrap: str) -> None:
     with pytest.raises(ValueError, match="expected host:port, as localhost:9092"):
         KafkaSettings(bootstrap).servers()
+
+
+def test_tls_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    missing, garbage = tmp_path / "missing.pem", tmp_path / "garbage.pem"
+    garbage.write_text("not a certificate")
+    for file in (missing, garbage):
+        with pytest.raises(ValueError, match=rf"{file.name}.*expected PEM files"):
+            KafkaBus(KafkaSettings("a:1", tls=True, tls_ca_file=str(file)))
 
 
 @pytest.mark.parametrize(

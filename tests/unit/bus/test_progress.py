@@ -105,12 +105,22 @@ def test_records_that_were_put_back_and_come_again_are_no_progress() -> None:
     assert progress.health().stalled_s == 0
 
 
-def test_what_was_looked_at_without_a_record_counts_as_read() -> None:
-    progress, _ = progress_at(p0=3)
-    progress.aim(A0, 6)
-    progress.passed(A0, 6)
-    progress.passed(A0, 2)
+def test_what_compaction_left_of_the_end_of_a_log_counts_as_read() -> None:
+    progress = Progress(Clock())
+    progress.assign({STATE: 3})
+    progress.aim(STATE, 6)
+    progress.passed(STATE, 6)
+    progress.passed(STATE, 2)
     assert progress.caught_up()
+    assert progress.positions() == {STATE: 6}
+    assert progress.health().jumps == 0
+
+
+def test_what_a_consumer_passed_over_on_its_own_is_lost_elsewhere() -> None:
+    progress, _ = progress_at(p0=3)
+    progress.passed(A0, 6)
+    progress.passed(A0, 6)
+    assert progress.health().jumps == 3
     assert progress.positions() == {A0: 6}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evcharging.bus.kafka_consumer import Starting
+from evcharging.bus.kafka_starting import Starting
 from evcharging.bus.protocol import Position, Since
 
 MOMENT = datetime(2026, 5, 1, tzinfo=UTC)
