@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from evcharging.messages.base import CpId, Message, UtcTime
 
@@ -16,6 +16,8 @@ __all__ = [
     "SiteSignal",
     "SwarmDesired",
     "SwarmLog",
+    "SwarmPolicy",
+    "SwarmState",
     "SwarmStatus",
     "TokenStatus",
 ]
@@ -36,7 +38,7 @@ class SiteSignal(Message):
 
 
 class SwarmDesired(Message):
-    """What a simulated station is meant to be doing."""
+    """What a simulated station is meant to be doing. ``csms_url`` is without the station's id; none: the worker's."""
 
     station_id: CpId
     running: bool
@@ -44,16 +46,51 @@ class SwarmDesired(Message):
     csms_url: str | None = None
 
 
+class SwarmState(StrEnum):
+    """What a simulated station is at, in the words that MQTT telemetry has for a charge point.
+
+    ``stopped`` is a station that its worker does not run; every word but that and ``offline`` says that its CSMS has it
+    on a socket.
+    """
+
+    STOPPED = "stopped"
+    OFFLINE = "offline"
+    AVAILABLE = "available"
+    PREPARING = "preparing"
+    CHARGING = "charging"
+    FINISHING = "finishing"
+    UNAVAILABLE = "unavailable"
+    FAULTED = "faulted"
+
+
+class SwarmPolicy(BaseModel):
+    """A station's last decision whether to charge, as the policy engine answered it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    action: str = Field(min_length=1, examples=["wait"])
+    reason: str = Field(examples=["Price too high (24.50 > 20.00)"])
+
+
 class SwarmStatus(Message):
-    """What a simulated station does."""
+    """What a simulated station does: said at each change, and while it charges every few seconds.
+
+    ``kw`` is drawn now and ``kwh`` is the energy of the transaction that is open (or was the last), each summed over
+    the connectors; ``register_wh`` is the station's meter, which only grows. ``transaction_id`` is of the lowest
+    connector that has one. ``holds_s`` is how long this may be taken for the present: its worker says it again before
+    that, and a station not heard of for longer is out of reach; none: it holds until the next.
+    """
 
     station_id: CpId
-    state: str
+    state: SwarmState
     profile: str
-    kw: float = 0.0
-    kwh: float = 0.0
+    kw: float = Field(default=0.0, ge=0)
+    kwh: float = Field(default=0.0, ge=0)
     register_wh: float = Field(default=0.0, ge=0)
     transaction_id: int | str | None = None
+    policy: SwarmPolicy | None = None
+    worker: str | None = None
+    holds_s: float | None = Field(default=None, gt=0)
 
 
 class SwarmLog(Message):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from evcharging.messages.network import AuthToken, OcppConfig, OcppFrame, SiteSignal, TokenStatus
+from evcharging.messages.network import AuthToken, OcppConfig, OcppFrame, SiteSignal, SwarmStatus, TokenStatus
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -37,3 +37,19 @@ def test_a_password_hash_travels_but_is_not_shown() -> None:
 def test_a_frame_is_kept_as_it_was(frame: object) -> None:
     kept = OcppFrame.from_json(OcppFrame(ts=NOW, cp_id="CP-001", direction="in", frame=frame).to_json())
     assert kept.frame == frame
+
+
+def test_a_station_says_what_it_is_at_in_known_words() -> None:
+    with pytest.raises(ValidationError, match="state"):
+        SwarmStatus.model_validate({"ts": NOW, "station_id": "PY-SIM-0001", "state": "asleep", "profile": "idle"})
+
+
+def test_a_station_tells_its_last_decision() -> None:
+    body = (
+        b'{"ts": "2026-05-01T00:00:00Z", "station_id": "PY-SIM-0001", "state": "available", "profile": "idle",'
+        b' "policy": {"action": "wait", "reason": "Peak hour block (hour 19)", "of_a_newer_version": 1}}'
+    )
+    status = SwarmStatus.from_json(body)
+    assert status.policy is not None
+    assert (status.policy.action, status.policy.reason) == ("wait", "Peak hour block (hour 19)")
+    assert SwarmStatus.from_json(status.to_json()) == status
