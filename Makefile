@@ -10,6 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 PYTEST := $(BIN)/python -m pytest
+# Most tests wait for processes and sockets, so more of them than there are cores run side by side, whole files each.
+PARALLEL ?= --numprocesses 3 --dist loadfile
 NEEDS_MORE := kafka or postgresql or mosquitto or browser or chaos
 
 COMPOSE ?= docker compose
@@ -46,7 +48,7 @@ run: $(STAMP) ## Start the whole network with embedded brokers: http://127.0.0.1
 
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests that need only what pip brings
-	$(PYTEST) -m "not ($(NEEDS_MORE))" $(ARGS)
+	$(PYTEST) $(PARALLEL) -m "not ($(NEEDS_MORE))" $(ARGS)
 
 .PHONY: test-all
 test-all: $(DEV_STAMP) kafka-jars ## Run the tests that need Apache Kafka, Mosquitto, PostgreSQL and Chromium

@@ -30,7 +30,7 @@ BACKLOG = 4096
 MAX_UNREAD_BYTES = 1024 * 1024
 """What may wait for one slow reader, about 25,000 frames; the next frame is dropped."""
 HANDSHAKE_TIMEOUT_S = 10.0
-QUIET_S = 0.05
+QUIET_S = 0.25
 """Between the answer to rawmode and the first frame: python-can's client takes whatever comes with the answer for a
 part of it, and gives up."""
 PROTOCOL_VIOLATION = 0x8

@@ -7,6 +7,8 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -35,14 +37,19 @@ launch.DRAIN_S = 0.2
 """
 
 
-def launch(directory: Path, module: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def launch(directory: Path, module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
         [sys.executable, "-c", f"{HASTY}\nimport sys\nsys.exit(launch.main({[module, *arguments]!r}))"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(directory)},
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def begin(process: subprocess.Popen[str]) -> None:
@@ -68,7 +75,6 @@ def test_the_arguments_reach_the_service(directory):
     with launch(directory, "obedient", "--port", "1") as process:
         begin(process)
         assert first_line(process) == "runs --port 1"
-        process.kill()
 
 
 def test_the_exit_code_is_the_services(directory):
@@ -134,4 +140,6 @@ def test_a_service_whose_parent_was_killed_ends(directory):
     try:
         assert select.select([watched], [], [], DEADLINE_S)[0], "the child outlived its parent"
     finally:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(watched, signal.SIGKILL)
         os.close(watched)
