@@ -1,7 +1,7 @@
 """The standard's own JSON schemas, as the `ocpp` package carries them, compiled once at first use.
 
-Validation is jsonschema-rs: 1 to 2 µs for a MeterValues request, where jsonschema takes hundreds. Timestamps are not held
-to RFC 3339 here, since chargers leave the time zone out: `evcharging.ocpp.timestamps` reads them.
+Validation is jsonschema-rs: 1 to 2 µs for a MeterValues request, where jsonschema takes hundreds. Timestamps are not
+held to RFC 3339 here, since chargers leave the time zone out: `evcharging.ocpp.timestamps` reads them.
 """
 
 from __future__ import annotations
