@@ -38,6 +38,10 @@ class Observer:
         self.dropped.append(reason)
 
 
+def now(_action: str, _payload: dict[str, Any]) -> Any:
+    return NOW
+
+
 class Rig:
     """An exchange whose texts are kept and whose peer is the test."""
 
@@ -46,7 +50,7 @@ class Rig:
         self.handled: list[str] = []
         self.observer = Observer()
         ids = (f"id-{number}" for number in itertools.count(1))
-        self.answer: Any = lambda action, payload: NOW
+        self.answer: Any = now
         self.exchange = Exchange(
             version,
             send=lambda raw: self.sent.append(orjson.loads(raw)),
@@ -203,12 +207,12 @@ async def test_a_refusal_of_the_handlers_is_spelt_as_the_version_does(rig):
 
 
 async def test_a_handler_that_breaks_costs_only_that_call(rig):
-    rig.answer = lambda action, payload: 1 // 0
+    rig.answer = None
     rig.receive(2, "m1", "Heartbeat", {})
-    rig.answer = lambda action, payload: NOW
+    rig.answer = now
     rig.receive(2, "m2", "Heartbeat", {})
     assert [frame[:3] for frame in rig.sent] == [[4, "m1", "InternalError"], [3, "m2", NOW]]
-    assert "ZeroDivision" not in str(rig.sent)
+    assert "TypeError" not in str(rig.sent)
 
 
 async def test_a_handler_that_breaks_later_costs_only_that_call(rig):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import orjson
 import pytest
 from hypothesis import given
@@ -31,10 +33,8 @@ def test_a_frame_is_read_as_it_was_written(frame):
 
 @given(st.binary(max_size=200) | st.text(max_size=200) | json_values.map(orjson.dumps))
 def test_no_text_does_more_than_be_refused(data):
-    try:
+    with suppress(UnreadableFrame, CallRejected):
         parse(data)
-    except (UnreadableFrame, CallRejected) as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(
