@@ -17,11 +17,11 @@ from evcharging.apps.ev_cp_e.charge_point import ChargePoint
 from evcharging.apps.ev_cp_e.effects import Moment
 from evcharging.apps.ev_cp_e.host import EngineHost
 from evcharging.apps.ev_cp_e.recovery import Past
-from evcharging.apps.ev_cp_e.sender import HOLD_AT
 from evcharging.apps.ev_cp_e.session import SessionTerms
 from evcharging.apps.ev_cp_e.settings import EngineSettings
 from evcharging.apps.ev_cp_e.unit import Unit
 from evcharging.apps.runtime.http import bind
+from evcharging.apps.runtime.sender import HOLD_AT
 from evcharging.bus.memory import MemoryBus
 from evcharging.bus.memory_log import MemoryLog
 from evcharging.bus.protocol import Position

@@ -20,13 +20,13 @@ from evcharging.apps.ev_cp_e.mqtt_feed import MqttFeed
 from evcharging.apps.ev_cp_e.past import read_past
 from evcharging.apps.ev_cp_e.phases import Phase
 from evcharging.apps.ev_cp_e.recovery import Memory
-from evcharging.apps.ev_cp_e.sender import HOLD_AT, Sender
 from evcharging.apps.ev_cp_e.settings import EngineSettings
 from evcharging.apps.ev_cp_e.site_share import SiteShare
 from evcharging.apps.ev_cp_e.tally import Tally
 from evcharging.apps.ev_cp_e.unit import Unit
 from evcharging.apps.ev_cp_e.virtual_chargers import VirtualChargers
 from evcharging.apps.runtime.errors import UsageError
+from evcharging.apps.runtime.sender import HOLD_AT, Sender
 from evcharging.apps.runtime.service import until_stopped
 from evcharging.bus.consumer import Consumer
 from evcharging.bus.protocol import Bus, Position, Since

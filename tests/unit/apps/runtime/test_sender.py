@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from evcharging.apps.ev_cp_e.sender import Sender
+from evcharging.apps.runtime.sender import Sender
 from evcharging.bus.memory import MemoryBus, unreachable
 from evcharging.bus.protocol import Position, Record
 from evcharging.messages.commands import CommandOutcome, Reply

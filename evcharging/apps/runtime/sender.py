@@ -1,6 +1,6 @@
-"""Puts the engine's events on the bus, in order, and holds them while it is away.
+"""Puts a service's events on the bus, in order, and holds them while it is away.
 
-What is held is bounded by what makes it: from `HOLD_AT` on the engine closes no intervals (`congested`), so that what
+What is held is bounded by what makes it: from `HOLD_AT` on a service closes no intervals (`congested`), so that what
 is metered stays in the open ones, and nothing of it is lost.
 """
 
