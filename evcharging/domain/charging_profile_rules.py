@@ -1,4 +1,4 @@
-"""What a station takes for a charging profile and what it turns down: its own limits, and combinations that are none."""
+"""What a station takes for a charging profile and what it turns down: by its own limits, and by the standard."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
