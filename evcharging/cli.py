@@ -42,7 +42,7 @@ COMMANDS = (
     Subcommand("charger", "evcharging.apps.charger.main", "The charger's CAN nodes, with their hub.", SERVICES),
     Subcommand("broker", "evcharging.apps.broker.main", "The embedded Kafka alone.", SERVICES),
     Subcommand("mqtt-broker", "evcharging.apps.mqtt_broker.main", "The embedded MQTT broker alone.", SERVICES),
-    Subcommand("migrate", "evcharging.apps.migrate.main", "Bring Central's database to the newest schema.", TOOLS),
+    Subcommand("migrate", "evcharging.apps.migrate.main", "Bring the databases to their newest schemas.", TOOLS),
     Subcommand("topics", "evcharging.apps.topics.main", "Look into Kafka: list, tail.", TOOLS),
     Subcommand("can", "evcharging.apps.can_tools.main", "The virtual CAN bus: demo, monitor, send.", TOOLS),
     Subcommand("doctor", "evcharging.apps.doctor.main", "Check this machine, with how to mend what fails.", TOOLS),

@@ -22,7 +22,15 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-__all__ = ["AWAY", "Database", "DatabaseUnavailable", "InvalidDatabaseUrl", "database_url", "is_away"]
+__all__ = [
+    "AWAY",
+    "Database",
+    "DatabaseUnavailable",
+    "InvalidDatabaseUrl",
+    "database_beside",
+    "database_url",
+    "is_away",
+]
 
 BUSY_TIMEOUT_S = 5
 POOL_SIZE = 5
@@ -97,6 +105,21 @@ def database_url(url_or_path: str) -> URL:
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+asyncpg")
     raise InvalidDatabaseUrl(f"got a {backend!r} URL, expected sqlite:///file.db or postgresql://user@host/name")
+
+
+def database_beside(url_or_path: str, file_name: str) -> str:
+    """Where another of our databases is unless it is told otherwise.
+
+    In PostgreSQL the same, where each has a schema of its own; with SQLite the file of that name in the same directory.
+
+    Raises:
+        InvalidDatabaseUrl: as `database_url`.
+    """
+    url = database_url(url_or_path)
+    if url.get_backend_name() != "sqlite":
+        return url_or_path
+    path = url.database
+    return path if path in (None, "", ":memory:") else str(Path(path).with_name(file_name))
 
 
 class Database:

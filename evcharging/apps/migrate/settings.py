@@ -1,4 +1,4 @@
-"""Settings of `evcharging migrate`: where Central's database is, said as Central is told it."""
+"""Settings of `evcharging migrate`: where the databases are, said as the services that own them are told it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import ClassVar
 from pydantic import AliasChoices, Field, SecretStr
 
 from evcharging.apps.runtime.settings import ServiceSettings
+from evcharging.store.database import database_beside
 
 __all__ = ["MigrateSettings"]
 
 
 class MigrateSettings(ServiceSettings):
-    """Flags of ``evcharging migrate``; the variables are Central's."""
+    """Flags of ``evcharging migrate``; the variables are those of Central and of the gateway."""
 
     prefix: ClassVar[str] = "MIGRATE_"
     service: ClassVar[str] = "migrate"
-    summary: ClassVar[str] = "Bring Central's database to the newest schema, making it where there is none."
+    summary: ClassVar[str] = "Bring the databases to their newest schemas, making them where there are none."
 
     database_url: SecretStr | None = Field(
         None,
@@ -29,8 +30,40 @@ class MigrateSettings(ServiceSettings):
         validation_alias=AliasChoices("db_path", "SIMULATOR_DB_PATH"),
         description="SQLite file",
     )
+    history_database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("history_database_url", "CENTRAL_HISTORY_DATABASE_URL"),
+        description="the history; unset: history.db beside, in PostgreSQL the same database",
+    )
+    gateway_database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("gateway_database_url", "OCPP_GATEWAY_DATABASE_URL"),
+        description="the OCPP gateways'; unset: gateway.db beside, in PostgreSQL the same database",
+    )
 
     @property
     def database(self) -> str:
-        """Where the database is."""
+        """Where Central's database is."""
         return self.database_url.get_secret_value() if self.database_url else str(self.db_path)
+
+    @property
+    def history_database(self) -> str:
+        """Where the history is.
+
+        Raises:
+            InvalidDatabaseUrl: it is to be beside a database that is none.
+        """
+        return _given(self.history_database_url) or database_beside(self.database, "history.db")
+
+    @property
+    def gateway_database(self) -> str:
+        """Where the gateways' database is.
+
+        Raises:
+            InvalidDatabaseUrl: it is to be beside a database that is none.
+        """
+        return _given(self.gateway_database_url) or database_beside(self.database, "gateway.db")
+
+
+def _given(url: SecretStr | None) -> str | None:
+    return None if url is None else url.get_secret_value()

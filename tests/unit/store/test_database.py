@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_url
+from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_beside, database_url
 from evcharging.store.migrate import migrate_database, schema_version
 
 
@@ -104,3 +104,16 @@ async def test_the_migrations_build_what_the_tables_describe(tmp_path: Path) -> 
         )
     assert differences == []
     await database.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "beside"),
+    [
+        ("simulator.db", "history.db"),
+        ("/data/simulator.db", "/data/history.db"),
+        ("sqlite:////data/other.db", "/data/history.db"),
+        ("postgresql://me:secret@host/charging", "postgresql://me:secret@host/charging"),
+    ],
+)
+def test_the_history_is_beside_unless_it_is_told_where(given: str, beside: str) -> None:
+    assert database_beside(given, "history.db") == beside
