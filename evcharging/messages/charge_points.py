@@ -10,7 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.base import ConnectorId, CpId, Message, UtcTime
 
-__all__ = ["Alert", "Health", "Severity", "Status", "StatusDetail", "StatusSource", "Telemetry"]
+__all__ = [
+    "Alert",
+    "ConnectorDetail",
+    "Health",
+    "Severity",
+    "Status",
+    "StatusDetail",
+    "StatusSource",
+    "Telemetry",
+]
+
+LONGEST_ID_TAG = 255
+"""OCPP 1.6 stops at 20, 2.0.1 at 36, 2.1 at 255."""
 
 
 class StatusSource(StrEnum):
@@ -22,11 +34,39 @@ class StatusSource(StrEnum):
     CENTRAL = "central"
 
 
+class ConnectorDetail(BaseModel):
+    """How one connector stands at the moment of a status; 0 is the whole charge point.
+
+    ``session_id`` is the session whose transaction is open on it, also while the charge point is out of reach;
+    ``ocpp_status`` is the station's own word where it says more than ``state`` (``Reserved``, ``SuspendedEV``).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    connector_id: ConnectorId
+    state: ChargePointState
+    session_id: str | None = None
+    ocpp_status: str | None = None
+    id_tag: str | None = Field(default=None, max_length=LONGEST_ID_TAG)
+    driver_id: str | None = None
+
+
 class StatusDetail(BaseModel):
     """What a status carries beyond the state.
 
     A status that ends a session names the session's last interval and both register readings, so that the reader knows
     when it has seen every interval and can see a gap. ``administrative_stop`` says that STOPPED is to be returned to.
+
+    A status of source ``ocpp`` carries more:
+
+    - ``connectors``: every connector that was ever reported, 0 included, as each stands now. The topic is compacted by
+      charge point, so the last record has to say everything. What the list says of a connector is its present state,
+      also for the status's own ``connector_id``: where a transaction is delivered late, ``state`` and ``session_id`` of
+      the status tell of the past and the list of now.
+    - Of a session, at its beginning and at its end: ``id_tag`` as the station gave it, ``driver_id`` where it is known,
+      ``transaction_id`` on the wire, ``started_at`` and (at the end) ``ended_at`` by the station's clock, which may lie
+      long before ``ts``.
+    - ``ocpp_version`` (``1.6``, ``2.0.1``, ``2.1``) and ``ocpp_status``, the connector's status in the standard's word.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -37,6 +77,14 @@ class StatusDetail(BaseModel):
     register_end_wh: float | None = Field(default=None, ge=0)
     administrative_stop: bool | None = None
     fault_code: str | None = None
+    id_tag: str | None = Field(default=None, max_length=LONGEST_ID_TAG)
+    driver_id: str | None = None
+    transaction_id: int | str | None = None
+    started_at: UtcTime | None = None
+    ended_at: UtcTime | None = None
+    ocpp_version: str | None = None
+    ocpp_status: str | None = None
+    connectors: tuple[ConnectorDetail, ...] | None = None
 
 
 class Status(Message):
@@ -62,13 +110,17 @@ class Telemetry(Message):
 
     ``seq`` counts the session's intervals from 1 without gaps; ``register_wh`` is the charger's monotonic register at
     ``interval_end``; ``energy_wh`` is what flowed in the interval and equals ``solar_wh + grid_wh``. ``kwh`` and
-    ``euros`` are running totals for display: Central prices the intervals itself.
+    ``euros`` are running totals for display: Central prices the intervals itself. ``source`` says that a station behind
+    the gateway metered it: its sessions may begin without Central, so an interval of one that Central does not know yet
+    begins its record. ``id_tag`` is who began it, at the latest on the first interval.
     """
 
     cp_id: CpId
     connector_id: ConnectorId = 1
     session_id: str = Field(min_length=1)
     driver_id: str | None = None
+    id_tag: str | None = Field(default=None, max_length=LONGEST_ID_TAG)
+    source: StatusSource | None = None
     seq: int = Field(ge=1)
     interval_start: UtcTime
     interval_end: UtcTime

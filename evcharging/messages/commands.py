@@ -31,7 +31,10 @@ class Command(Message):
     """One order to one charge point. Executed at most once per ``command_id``, and never after ``expires_at``.
 
     ``payload`` by action: START_SUPPLY ``{kwh?, resume?}``; STOP_SUPPLY ``{reason?}``; INJECT ``{kind, …}``;
-    OCPP_CALL ``{action, payload}``.
+    OCPP_CALL ``{action, payload}``, both as the standard spells them.
+
+    ``id_tag`` goes with START_SUPPLY to a charge point of source ``ocpp``: the driver's token, which Central has stored
+    as Accepted and put on ``auth.tokens``, though a reader of both topics may meet the command first.
     """
 
     command_id: str = Field(min_length=1)

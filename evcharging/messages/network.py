@@ -111,12 +111,13 @@ class TokenStatus(StrEnum):
 
 
 class AuthToken(Message):
-    """An idTag and what it may do. ``deleted`` takes it out of every gateway's memory."""
+    """An idTag, what it may do and whose it is. ``deleted`` takes it out of every gateway's memory."""
 
     id_tag: str = Field(min_length=1, max_length=20)
     status: TokenStatus
     expires_at: UtcTime | None = None
     parent_id_tag: str | None = Field(default=None, max_length=20)
+    driver_id: str | None = Field(default=None, max_length=64)
     deleted: bool = False
 
 

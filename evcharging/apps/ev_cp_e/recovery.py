@@ -170,7 +170,7 @@ class _Life:
         since_begun_s = (last.interval_end - status.ts).total_seconds() if last is not None else 0.0
         return OpenSession(
             session_id=status.session_id,
-            driver_id=_text(detail, "driver_id") or (last.driver_id if last is not None else None),
+            driver_id=detail.driver_id or (last.driver_id if last is not None else None),
             register_start_wh=start_wh,
             target_wh=_energy(_number(detail, "target_wh")),
             elapsed_s=(_number(detail, "elapsed_s") or 0.0) + max(0.0, since_begun_s),
@@ -201,11 +201,6 @@ class _Life:
 def _number(detail: StatusDetail, name: str) -> float | None:
     value = (detail.model_extra or {}).get(name)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _text(detail: StatusDetail, name: str) -> str | None:
-    value = (detail.model_extra or {}).get(name)
-    return value if isinstance(value, str) else None
 
 
 def _energy(value: float | None) -> Decimal | None:

@@ -49,3 +49,28 @@ def test_an_interval_that_cannot_be_is_refused(wrong: dict[str, object]) -> None
 def test_an_alert_is_known_by_its_own_id() -> None:
     alert = Alert(ts=NOW, alert_id="a-1", cp_id="CP-001", kind="oscillation", severity=Severity.WARNING, started_at=NOW)
     assert alert.body_id() == "a-1"
+
+
+def test_a_stations_status_tells_how_every_connector_stands_and_when_its_session_really_was() -> None:
+    detail = StatusDetail.model_validate(
+        {
+            "id_tag": "ABC123",
+            "transaction_id": 7,
+            "started_at": "2026-04-30T22:00:00Z",
+            "connectors": [
+                {"connector_id": 0, "state": "ACTIVATED"},
+                {"connector_id": 2, "state": "SUPPLYING", "session_id": "s-2", "ocpp_status": "SuspendedEV"},
+            ],
+        }
+    )
+    status = Status(ts=NOW, cp_id="CP-001", connector_id=1, state="ACTIVATED", source="ocpp", detail=detail)
+    again = Status.from_json(status.to_json())
+    assert again == status
+    assert again.detail is not None
+    assert again.detail.connectors is not None
+    assert [c.state for c in again.detail.connectors] == [ChargePointState.ACTIVATED, ChargePointState.SUPPLYING]
+
+
+def test_an_interval_says_that_a_station_metered_it() -> None:
+    telemetry = Telemetry(**INTERVAL, source="ocpp", id_tag="ABC123")
+    assert Telemetry.from_json(telemetry.to_json()).source is StatusSource.OCPP
