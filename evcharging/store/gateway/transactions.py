@@ -1,0 +1,301 @@
+"""Loads and saves transactions, and the remote starts they may come from. Knows no rule of the business."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import RowMapping, bindparam, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from evcharging.store.gateway import tables
+
+__all__ = [
+    "IntervalRow",
+    "RemoteStartRow",
+    "Standing",
+    "TransactionRow",
+    "add_remote_start",
+    "change",
+    "find_by_content",
+    "find_by_session",
+    "find_by_wire_id",
+    "find_remote_start",
+    "insert_new",
+    "list_transactions",
+    "open_transactions",
+    "save_intervals",
+    "standings",
+    "tag_is_charging",
+    "take_remote_start",
+    "withdraw_remote_start",
+]
+
+IDS_A_STATEMENT = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class TransactionRow:
+    """A transaction; see `tables.transactions` for what the fields mean. Energy in Wh."""
+
+    session_id: str
+    cp_id: str
+    transaction_id: str
+    content_key: str
+    connector_id: int
+    created_at: datetime
+    number: int | None = None
+    start_known: bool = True
+    id_tag: str | None = None
+    id_tag_status: str | None = None
+    driver_id: str | None = None
+    command_id: str | None = None
+    reservation_id: int | None = None
+    target_wh: Decimal | None = None
+    meter_start_wh: Decimal | None = None
+    meter_stop_wh: Decimal | None = None
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    stop_reason: str | None = None
+    end_reason: str | None = None
+    stop_id_tag: str | None = None
+    transaction_data: list[Any] | None = None
+    stop_requested: str | None = None
+    closed_by_gateway: bool = False
+    last_seq: int = 0
+    register_wh: Decimal | None = None
+    interval_wh: Decimal | None = None
+    interval_start: datetime | None = None
+    interval_end: datetime | None = None
+
+
+class Standing(NamedTuple):
+    """Where the metering of a transaction stands."""
+
+    session_id: str
+    last_seq: int
+    meter_start_wh: Decimal | None
+    register_wh: Decimal | None
+    interval_end: datetime | None
+    started_at: datetime | None
+    stopped_at: datetime | None
+
+
+class IntervalRow(NamedTuple):
+    """What one more interval changes of a transaction."""
+
+    session_id: str
+    last_seq: int
+    meter_start_wh: Decimal | None
+    register_wh: Decimal | None
+    interval_wh: Decimal
+    interval_start: datetime
+    interval_end: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class RemoteStartRow:
+    """A start that a station was asked for and that it has not begun yet."""
+
+    remote_start_id: int
+    command_id: str
+    cp_id: str
+    connector_id: int | None
+    id_tag: str
+    session_id: str
+    driver_id: str | None
+    target_wh: Decimal | None
+    created_at: datetime
+    expires_at: datetime
+    stop_requested: str | None = None
+    consumed_at: datetime | None = None
+
+
+async def insert_new(transaction: AsyncConnection, row: TransactionRow) -> bool:
+    """Enter a transaction; False where its session, its number or its content is there already."""
+    result = await transaction.execute(
+        _insert(transaction, tables.transactions)
+        .values(**asdict(row))
+        .on_conflict_do_nothing()
+        .returning(tables.transactions.c.session_id)
+    )
+    return result.scalar() is not None
+
+
+async def find_by_content(transaction: AsyncConnection, content_key: str) -> TransactionRow | None:
+    """The transaction that the same message made before."""
+    return await _one(transaction, tables.transactions.c.content_key == content_key)
+
+
+async def find_by_session(transaction: AsyncConnection, session_id: str) -> TransactionRow | None:
+    """The transaction of that session."""
+    return await _one(transaction, tables.transactions.c.session_id == session_id)
+
+
+async def find_by_wire_id(transaction: AsyncConnection, cp_id: str, transaction_id: str) -> TransactionRow | None:
+    """The newest transaction with a known start that the charge point knows by that id."""
+    columns = tables.transactions.c
+    return await _one(
+        transaction,
+        (columns.cp_id == cp_id) & (columns.transaction_id == transaction_id) & columns.start_known.is_(True),
+    )
+
+
+async def open_transactions(transaction: AsyncConnection, cp_ids: Sequence[str] | None = None) -> list[TransactionRow]:
+    """Transactions that have not ended, of some charge points or of all, oldest first."""
+    columns = tables.transactions.c
+    statement = select(tables.transactions).where(columns.stopped_at.is_(None)).order_by(columns.created_at)
+    if cp_ids is None:
+        return [_row(found) for found in (await transaction.execute(statement)).mappings()]
+    rows: list[TransactionRow] = []
+    for part in _parts(cp_ids):
+        result = await transaction.execute(statement.where(columns.cp_id.in_(part)))
+        rows += [_row(found) for found in result.mappings()]
+    return rows
+
+
+async def list_transactions(
+    transaction: AsyncConnection, cp_id: str, *, limit: int = 100, before: datetime | None = None
+) -> list[TransactionRow]:
+    """A charge point's transactions, newest first; those entered before a moment, for the next page."""
+    columns = tables.transactions.c
+    statement = select(tables.transactions).where(columns.cp_id == cp_id)
+    if before is not None:
+        statement = statement.where(columns.created_at < before)
+    result = await transaction.execute(statement.order_by(columns.created_at.desc()).limit(limit))
+    return [_row(found) for found in result.mappings()]
+
+
+async def tag_is_charging(transaction: AsyncConnection, id_tag: str) -> bool:
+    """Whether an open transaction has that idTag, at any charge point."""
+    columns = tables.transactions.c
+    result = await transaction.execute(
+        select(columns.session_id)
+        .where(columns.stopped_at.is_(None))
+        .where(func.lower(columns.id_tag) == id_tag.lower())
+        .limit(1)
+    )
+    return result.scalar() is not None
+
+
+async def change(transaction: AsyncConnection, session_id: str, values: Mapping[str, Any]) -> None:
+    """Change some columns of a transaction."""
+    await transaction.execute(
+        update(tables.transactions).where(tables.transactions.c.session_id == session_id).values(**values)
+    )
+
+
+async def standings(transaction: AsyncConnection, session_ids: Sequence[str]) -> dict[str, Standing]:
+    """Where the metering of these sessions stands, whichever gateway metered last."""
+    columns = tables.transactions.c
+    wanted = [columns[name] for name in Standing._fields]
+    found: dict[str, Standing] = {}
+    for part in _parts(session_ids):
+        for row in await transaction.execute(select(*wanted).where(columns.session_id.in_(part))):
+            found[row[0]] = Standing(*row)
+    return found
+
+
+async def save_intervals(transaction: AsyncConnection, rows: Sequence[IntervalRow]) -> None:
+    """Move many transactions on by one interval each."""
+    if not rows:
+        return
+    await transaction.execute(
+        _SAVE_INTERVAL, [{"of_session": row.session_id, **dict(zip(_METERED, row[1:], strict=True))} for row in rows]
+    )
+
+
+async def add_remote_start(transaction: AsyncConnection, row: RemoteStartRow) -> bool:
+    """Note a start before the station is asked for it; False where its number is taken, or its command known."""
+    result = await transaction.execute(
+        _insert(transaction, tables.remote_starts)
+        .values(**asdict(row))
+        .on_conflict_do_nothing()
+        .returning(tables.remote_starts.c.remote_start_id)
+    )
+    return result.scalar() is not None
+
+
+async def take_remote_start(
+    transaction: AsyncConnection,
+    *,
+    cp_id: str,
+    connector_id: int,
+    id_tag: str | None,
+    remote_start_id: int | None,
+    now: datetime,
+) -> RemoteStartRow | None:
+    """Use up the start that a transaction comes from: by its number where the station tells it, else by idTag."""
+    columns = tables.remote_starts.c
+    statement = select(tables.remote_starts).where(columns.cp_id == cp_id).where(columns.consumed_at.is_(None))
+    if remote_start_id is not None:
+        statement = statement.where(columns.remote_start_id == remote_start_id)
+    else:
+        statement = (
+            statement.where(func.lower(columns.id_tag) == (id_tag or "").lower())
+            .where(or_(columns.connector_id.is_(None), columns.connector_id == connector_id))
+            .where(columns.expires_at > now)
+        )
+    found = (await transaction.execute(statement.order_by(columns.created_at).limit(1))).mappings().first()
+    if found is None:
+        return None
+    row = RemoteStartRow(**found)
+    await transaction.execute(
+        update(tables.remote_starts).where(columns.remote_start_id == row.remote_start_id).values(consumed_at=now)
+    )
+    return row
+
+
+async def find_remote_start(transaction: AsyncConnection, session_id: str) -> RemoteStartRow | None:
+    """The start of that session which no transaction has come from yet."""
+    columns = tables.remote_starts.c
+    result = await transaction.execute(
+        select(tables.remote_starts).where(columns.session_id == session_id).where(columns.consumed_at.is_(None))
+    )
+    found = result.mappings().first()
+    return None if found is None else RemoteStartRow(**found)
+
+
+async def withdraw_remote_start(
+    transaction: AsyncConnection, remote_start_id: int, *, stop_requested: str | None, now: datetime
+) -> None:
+    """Take back a start: as if it never was, or, with a reason to stop, as one that must end when it begins."""
+    values: dict[str, Any] = {"consumed_at": now} if stop_requested is None else {"stop_requested": stop_requested}
+    await transaction.execute(
+        update(tables.remote_starts).where(tables.remote_starts.c.remote_start_id == remote_start_id).values(**values)
+    )
+
+
+_METERED = IntervalRow._fields[1:]
+_SAVE_INTERVAL = (
+    update(tables.transactions)
+    .where(tables.transactions.c.session_id == bindparam("of_session"))
+    .values({name: bindparam(name) for name in _METERED})
+)
+_FIELDS = tuple(field.name for field in fields(TransactionRow))
+
+
+def _row(found: RowMapping) -> TransactionRow:
+    return TransactionRow(**{name: found[name] for name in _FIELDS})
+
+
+async def _one(transaction: AsyncConnection, condition: Any) -> TransactionRow | None:
+    columns = tables.transactions.c
+    result = await transaction.execute(
+        select(tables.transactions).where(condition).order_by(columns.created_at.desc()).limit(1)
+    )
+    found = result.mappings().first()
+    return None if found is None else _row(found)
+
+
+def _insert(transaction: AsyncConnection, table: Any) -> Any:
+    return (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def _parts(ids: Iterable[str]) -> Iterable[list[str]]:
+    every = list(dict.fromkeys(ids))
+    return (every[start : start + IDS_A_STATEMENT] for start in range(0, len(every), IDS_A_STATEMENT))
