@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from evcharging.domain.authorization import AuthorizationRules
+
 ENERGY = "Energy.Active.Import.Register"
 DEFAULT_MEASURANDS = (ENERGY, "Power.Active.Import", "Current.Import", "Voltage", "SoC", "Temperature")
 
@@ -18,13 +20,7 @@ class Parameters:
         sample_interval_s, aligned_interval_s: Between meter values in a transaction, and by the clock; 0 is none.
         sampled, aligned: Measurands of those two.
         ended_sampled, ended_aligned: Measurands told with the end of a transaction; none means no such data.
-        authorize_remote: Whether a remote start is authorized like a card.
-        authorize_offline: Whether cache and local list decide while there is no connection.
-        pre_authorize: Whether they start a session before the CSMS has answered.
-        cache_enabled, local_list_enabled: Whether the authorization cache, the local list are used.
-        offline_unknown: Whether an unknown card may charge while there is no connection.
-        stop_on_invalid_id: Whether a session ends when the CSMS refuses the card afterwards.
-        energy_on_invalid_id_wh: What such a session may still take before power is cut; 0 is nothing.
+        authorization: The rules about cards; list and cache have their own switches.
         stop_on_disconnect: Whether pulling the plug at the vehicle ends the transaction.
         unlock_on_disconnect: Whether it also unlocks the plug at the station.
         message_attempts, message_retry_s: How often a refused transaction message is sent, and the pause, which grows
@@ -42,14 +38,7 @@ class Parameters:
     aligned: tuple[str, ...] = (ENERGY,)
     ended_sampled: tuple[str, ...] = ()
     ended_aligned: tuple[str, ...] = ()
-    authorize_remote: bool = False
-    authorize_offline: bool = True
-    pre_authorize: bool = False
-    cache_enabled: bool = True
-    local_list_enabled: bool = True
-    offline_unknown: bool = False
-    stop_on_invalid_id: bool = True
-    energy_on_invalid_id_wh: float = 0.0
+    authorization: AuthorizationRules = AuthorizationRules()
     stop_on_disconnect: bool = True
     unlock_on_disconnect: bool = True
     message_attempts: int = 3

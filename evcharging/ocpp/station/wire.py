@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from evcharging.domain.authorization import IdTagInfo
 from evcharging.ocpp.exchange import Payload
 from evcharging.ocpp.station.interfaces import ConnectorState, Reading, TransactionRecord
 from evcharging.ocpp.station.parameters import Parameters
@@ -39,19 +40,11 @@ class BootAnswer(NamedTuple):
     csms_time: datetime
 
 
-class TagAnswer(NamedTuple):
-    """What the CSMS said to a card: Accepted, Blocked, Expired, Invalid or ConcurrentTx, the words of 1.6."""
-
-    status: str
-    expires_at: datetime | None = None
-    parent_id_tag: str | None = None
-
-
 class TransactionAnswer(NamedTuple):
-    """`transaction_id` is None where the answer names none; `tag` where it says nothing about the card."""
+    """`transaction_id` is None where the answer names none; `info` where it says nothing about the card."""
 
     transaction_id: int | str | None = None
-    tag: TagAnswer | None = None
+    info: IdTagInfo | None = None
 
 
 class Context(StrEnum):
@@ -87,7 +80,7 @@ class Condition(StrEnum):
 
 
 class Wire(Protocol):
-    """One station's end of one version of OCPP. What it cannot read in an answer it raises as InvalidAnswer."""
+    """One station's end of one version of OCPP. An answer that it cannot read it raises as InvalidAnswer."""
 
     version: OcppVersion
     parameters: Parameters
@@ -110,7 +103,7 @@ class Wire(Protocol):
     def authorize(self, id_tag: str) -> Request:
         """Ask about a card."""
 
-    def read_authorization(self, answer: Payload) -> TagAnswer:
+    def read_authorization(self, answer: Payload) -> IdTagInfo:
         """Read the answer to `authorize`."""
 
     def began(self, record: TransactionRecord, sample: Sample) -> Request:

@@ -1,0 +1,228 @@
+"""Calls of one station in the order they arose. Transaction messages outlive connections and are sent until answered.
+
+What is posted is worth something now or never: it is dropped while the CSMS cannot be reached. What is kept waits, in
+order, for a connection and for its answer; refused, it is sent again after a pause that grows, and given up in the end.
+Nothing here knows what a message means.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from evcharging.ocpp.errors import CallFailed, CallTimedOut, ConnectionLost, InvalidAnswer, OcppError
+from evcharging.ocpp.exchange import Payload
+from evcharging.ocpp.station.interfaces import QueueStore, StationClock, Timer
+from evcharging.ocpp.station.parameters import Parameters
+from evcharging.ocpp.station.wire import Request
+
+MOST_KEPT: Final = 2_000
+"""Messages kept before meter values are thinned out: every other one, as section 3.7 of OCPP 1.6 allows."""
+
+Entry = dict[str, Any]
+"""A kept message: `key`, `action`, `payload`, `local_id` of its transaction, `attempts`, `meter` (may be thinned)."""
+
+
+class Outbox:
+    """The calls that a station has still to make.
+
+    Args:
+        clock, parameters: For the pauses between attempts.
+        transmit: Makes a call and returns its answer; raises OcppError.
+        on_answer: Hears the answer to a kept message, before it is forgotten.
+        on_given_up: Hears of a kept message that is forgotten without one, and why.
+        store: Where kept messages are, None for memory alone.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_kept",
+        "_next_key",
+        "_on_answer",
+        "_on_given_up",
+        "_open",
+        "_opened",
+        "_parameters",
+        "_posted",
+        "_retry",
+        "_store",
+        "_task",
+        "_transmit",
+    )
+
+    def __init__(
+        self,
+        *,
+        clock: StationClock,
+        parameters: Parameters,
+        transmit: Callable[[Request], Awaitable[Payload]],
+        on_answer: Callable[[Entry, Payload], None],
+        on_given_up: Callable[[Entry, str], None],
+        store: QueueStore | None = None,
+    ) -> None:
+        self._clock = clock
+        self._parameters = parameters
+        self._transmit = transmit
+        self._on_answer = on_answer
+        self._on_given_up = on_given_up
+        self._store = store
+        self._open = False
+        self._opened = 0
+        self._posted: list[tuple[int, Request, Callable[[Payload | OcppError], None] | None]] = []
+        self._kept: list[Entry] = [] if store is None else store.load()
+        self._next_key = 1 + max((entry["key"] for entry in self._kept), default=0)
+        self._retry: Timer | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def kept(self) -> int:
+        """Kept messages that wait for their answer."""
+        return len(self._kept)
+
+    def post(self, request: Request, then: Callable[[Payload | OcppError], None] | None = None) -> None:
+        """Send `request` if there is a connection, else forget it; `then` is told the answer or what went wrong."""
+        if not self._open:
+            if then is not None:
+                then(ConnectionLost("not connected"))
+            return
+        self._posted.append((self._next_key, request, then))
+        self._next_key += 1
+        self._wake()
+
+    def keep(self, request: Request, *, local_id: str, meter: bool = False) -> None:
+        """Send `request` as soon as may be, after what was kept before, until it is answered or given up."""
+        entry: Entry = {
+            "key": self._next_key,
+            "action": request.action,
+            "payload": request.payload,
+            "local_id": local_id,
+            "attempts": 0,
+            "meter": meter,
+        }
+        self._next_key += 1
+        self._kept.append(entry)
+        if self._store is not None:
+            self._store.append(entry)
+        if len(self._kept) > MOST_KEPT:
+            self._thin_out()
+        if self._open:
+            self._wake()
+
+    def open(self) -> None:
+        """Begin to send: the CSMS can be reached and takes calls."""
+        self._open = True
+        self._opened += 1
+        self._wake()
+
+    def shut(self) -> None:
+        """Stop sending; what was posted is forgotten."""
+        self._open = False
+        posted, self._posted = self._posted, []
+        for _, _, then in posted:
+            if then is not None:
+                then(ConnectionLost("not connected"))
+        self._end_retry()
+
+    def change(self, local_id: str, change: Callable[[Payload], None]) -> None:
+        """Change the payload of every kept message of a transaction."""
+        for entry in self._kept:
+            if entry["local_id"] == local_id:
+                change(entry["payload"])
+                if self._store is not None:
+                    self._store.update(entry)
+
+    def forget_meters(self, local_id: str) -> None:
+        """Forget the meter values of a transaction that the CSMS will never know."""
+        for entry in [entry for entry in self._kept if entry["meter"] and entry["local_id"] == local_id]:
+            self._remove(entry)
+
+    async def drained(self) -> None:
+        """Return when nothing waits, or nothing can be sent any more."""
+        while self._open and (self._posted or self._kept):
+            task = self._task
+            if task is None:
+                return
+            await asyncio.wait((task,))
+
+    def close(self) -> None:
+        """Stop for good; the store keeps what was kept."""
+        self.shut()
+        if self._task is not None:
+            self._task.cancel()
+        if self._store is not None:
+            self._store.close()
+
+    def _wake(self) -> None:
+        if self._task is None and (self._posted or self._kept):
+            self._task = asyncio.get_running_loop().create_task(self._send_all())
+
+    async def _send_all(self) -> None:
+        try:
+            while self._open:
+                opened = self._opened
+                posted_at = self._posted[0][0] if self._posted else None
+                entry = self._kept[0] if self._kept and self._retry is None else None
+                if entry is not None and (posted_at is None or entry["key"] < posted_at):
+                    if not await self._send_kept(entry) and self._opened == opened:
+                        return
+                elif posted_at is not None:
+                    await self._send_posted()
+                else:
+                    return
+        finally:
+            self._task = None
+
+    async def _send_posted(self) -> None:
+        _, request, then = self._posted.pop(0)
+        answer: Payload | OcppError
+        try:
+            answer = await self._transmit(request)
+        except OcppError as error:
+            answer = error
+        if then is not None:
+            then(answer)
+
+    async def _send_kept(self, entry: Entry) -> bool:
+        """Return whether it was answered; not where its connection was lost, and sending goes on over the next."""
+        try:
+            answer = await self._transmit(Request(entry["action"], entry["payload"]))
+        except (CallFailed, CallTimedOut, InvalidAnswer) as error:
+            self._try_again(entry, str(error))
+            return True
+        except (OcppError, OSError):
+            return False
+        if entry in self._kept:
+            self._on_answer(entry, answer)
+            self._remove(entry)
+        return True
+
+    def _try_again(self, entry: Entry, reason: str) -> None:
+        entry["attempts"] += 1
+        if entry["attempts"] >= self._parameters.message_attempts:
+            self._remove(entry)
+            self._on_given_up(entry, reason)
+            return
+        if self._store is not None:
+            self._store.update(entry)
+        pause_s = self._parameters.message_retry_s * entry["attempts"]
+        self._retry = self._clock.call_later(pause_s, self._retry_now)
+
+    def _retry_now(self) -> None:
+        self._retry = None
+        if self._open:
+            self._wake()
+
+    def _end_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    def _remove(self, entry: Entry) -> None:
+        self._kept.remove(entry)
+        if self._store is not None:
+            self._store.remove(entry)
+
+    def _thin_out(self) -> None:
+        """Drop every other meter message but the newest; beginnings and ends are never dropped."""
+        meters = [entry for entry in self._kept[1:-1] if entry["meter"]]
+        for entry in meters[::2]:
+            self._remove(entry)
