@@ -15,10 +15,12 @@ __all__ = [
     "OcppFrame",
     "SiteSignal",
     "SwarmDesired",
+    "SwarmHandover",
     "SwarmLog",
     "SwarmPolicy",
     "SwarmState",
     "SwarmStatus",
+    "SwarmTransaction",
     "TokenStatus",
 ]
 
@@ -72,13 +74,56 @@ class SwarmPolicy(BaseModel):
     reason: str = Field(examples=["Price too high (24.50 > 20.00)"])
 
 
+class SwarmTransaction(BaseModel):
+    """An open transaction, or one whose end is not delivered yet, as the next worker needs it to go on.
+
+    Registers are of its connector, in whole Wh: at its beginning, and at its end or last sample.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    local_id: str = Field(min_length=1)
+    connector_id: int = Field(ge=1)
+    id_tag: str
+    started_at: UtcTime
+    meter_start_wh: int = Field(ge=0)
+    meter_wh: int = Field(ge=0)
+    transaction_id: int | str | None = None
+    parent_id_tag: str | None = None
+    reservation_id: int | None = None
+    ended_at: UtcTime | None = None
+    reason: str | None = None
+    began_offline: bool = False
+    remote_start_id: int | None = None
+
+
+class SwarmHandover(BaseModel):
+    """What a worker leaves to whoever runs the station after it.
+
+    ``term`` grows with each owner: of two statuses the one with the higher term counts, whichever came later.
+    ``holder`` is one life of one worker; ``released`` says that it has let go, so that nobody has to wait for it.
+    ``registers_wh`` are by connector, from 1 on. ``queue`` are transaction messages that the CSMS has not answered, as
+    the station keeps them; of meter values only the newest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    term: int = Field(ge=0)
+    holder: str = Field(min_length=1)
+    released: bool = False
+    registers_wh: tuple[float, ...] = ()
+    transactions: tuple[SwarmTransaction, ...] = ()
+    queue: tuple[dict[str, Any], ...] = ()
+
+
 class SwarmStatus(Message):
     """What a simulated station does: said at each change, and while it charges every few seconds.
 
     ``kw`` is drawn now and ``kwh`` is the energy of the transaction that is open (or was the last), each summed over
     the connectors; ``register_wh`` is the station's meter, which only grows. ``transaction_id`` is of the lowest
     connector that has one. ``holds_s`` is how long this may be taken for the present: its worker says it again before
-    that, and a station not heard of for longer is out of reach; none: it holds until the next.
+    that, and a station not heard of for longer is out of reach; none: it holds until the next. ``handover`` is for
+    workers alone.
     """
 
     station_id: CpId
@@ -91,6 +136,7 @@ class SwarmStatus(Message):
     policy: SwarmPolicy | None = None
     worker: str | None = None
     holds_s: float | None = Field(default=None, gt=0)
+    handover: SwarmHandover | None = None
 
 
 class SwarmLog(Message):
