@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from evcharging.ocpp.errors import ConnectionLost
 
@@ -26,7 +26,9 @@ CLOSE_TIMEOUT_S: Final = 3.0
 MOST_EARLY_TEXTS: Final = 64
 """Texts that may come before the caller of `dial` has its socket."""
 ABNORMAL: Final = 1006
-"""The close code of a connection that ended without one (RFC 6455, section 7.4.1); never sent."""
+"""The close code of a connection that ended without a close frame (RFC 6455, section 7.4.1); never sent."""
+NO_CODE: Final = 1005
+"""That of a close frame without a code; never sent."""
 
 
 class WebSocket(WSListener):
@@ -263,9 +265,10 @@ class WebSocket(WSListener):
         if self._reason is None:
             code = int(received.code) if received is not None else 0  # type: ignore[call-overload]
             said = received.reason if received is not None else None
-            self.close_code = code or 1005
+            self.close_code = code or NO_CODE
             self._reason = f"closed by the peer with {self.close_code}" + (f" ({said[:123]})" if said else "")
-            transport.send_close(WSCloseCode.OK if code in {0, 1005, ABNORMAL} else received.code)
+            answered = 1000 if code in {0, NO_CODE, ABNORMAL} else code
+            transport.send_close(answered)  # type: ignore[arg-type]  # any code may be sent, not only the listed ones
         transport.disconnect()
         if self._failing is None:
             self._failing = self._loop.call_later(CLOSE_TIMEOUT_S, self._cut)
@@ -278,7 +281,7 @@ class WebSocket(WSListener):
         self._reason = reason
         self.close_code = code
         text = (reason if told is None else told).encode()[:123].decode("utf-8", "ignore")
-        transport.send_close(code, text)  # type: ignore[arg-type]  # any code may be sent, not only the listed ones
+        transport.send_close(code, text)  # type: ignore[arg-type]  # as above
         self._failing = self._loop.call_later(CLOSE_TIMEOUT_S, self._cut)
 
     def _drop(self, reason: str) -> None:

@@ -108,4 +108,4 @@ def _bind(sock: socket.socket, source_address: str) -> None:
     try:
         sock.bind((source_address, 0))
     except OSError as error:
-        raise OSError(error.errno, f"cannot connect from {source_address} ({error.strerror})") from None
+        raise OSError(f"cannot connect from {source_address} ({error.strerror})") from None

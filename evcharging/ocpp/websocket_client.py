@@ -200,6 +200,8 @@ def _refusal(url: str, error: WSHandshakeError) -> DialFailed:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, ConnectionError) and not error.strerror:
+        return "the server closed the connection meanwhile"
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
