@@ -12,6 +12,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 # Most tests wait for processes and sockets, so more of them than there are cores run side by side, whole files each.
 PARALLEL ?= --numprocesses 3 --dist loadfile
+PARALLEL_ALL ?= --numprocesses 2 --dist loadfile
 NEEDS_MORE := kafka or postgresql or mosquitto or browser or chaos
 
 COMPOSE ?= docker compose
@@ -52,7 +53,7 @@ test: $(DEV_STAMP) ## Run the tests that need only what pip brings
 
 .PHONY: test-all
 test-all: $(DEV_STAMP) kafka-jars ## Run the tests that need Apache Kafka, Mosquitto, PostgreSQL and Chromium
-	$(PYTEST) -m "$(NEEDS_MORE)" $(ARGS)
+	$(PYTEST) $(PARALLEL_ALL) -m "$(NEEDS_MORE)" $(ARGS)
 
 .PHONY: bench
 bench: $(DEV_STAMP) ## Measure; prints one JSON line a figure
