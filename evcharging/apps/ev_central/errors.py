@@ -5,9 +5,11 @@
     CentralError
     ├── NotFound             look for what there is
     │   ├── UnknownChargePoint
-    │   └── UnknownSession
+    │   ├── UnknownSession
+    │   └── UnknownStation
     ├── StateForbids         wait, or change the state first
-    └── InvalidPricing       send other values
+    ├── InvalidPricing       send other values
+    └── TooManyStations      ask for fewer, or raise the bound
 
 `evcharging.store.database.DatabaseUnavailable` passes through: try again later.
 """
@@ -16,7 +18,16 @@ from __future__ import annotations
 
 from evcharging.domain.states import ChargePointState
 
-__all__ = ["CentralError", "InvalidPricing", "NotFound", "StateForbids", "UnknownChargePoint", "UnknownSession"]
+__all__ = [
+    "CentralError",
+    "InvalidPricing",
+    "NotFound",
+    "StateForbids",
+    "TooManyStations",
+    "UnknownChargePoint",
+    "UnknownSession",
+    "UnknownStation",
+]
 
 
 class CentralError(Exception):
@@ -43,6 +54,14 @@ class UnknownSession(NotFound):
         self.session_id = session_id
 
 
+class UnknownStation(NotFound):
+    """No simulated station of that id was ever started, nor heard of."""
+
+    def __init__(self, station_id: str) -> None:
+        super().__init__(f"no station {station_id!r}; GET /stations lists those there are")
+        self.station_id = station_id
+
+
 class StateForbids(CentralError):
     """The charge point's state does not allow what was asked."""
 
@@ -55,3 +74,15 @@ class StateForbids(CentralError):
 
 class InvalidPricing(CentralError):
     """A price or a currency that cannot be charged."""
+
+
+class TooManyStations(CentralError):
+    """More simulated stations than this swarm is allowed to have."""
+
+    def __init__(self, wanted: int, most: int) -> None:
+        super().__init__(
+            f"{wanted} stations are more than the {most} that may run; ask for fewer, "
+            "or raise --swarm-most-stations (CENTRAL_SWARM_MOST_STATIONS)"
+        )
+        self.wanted = wanted
+        self.most = most

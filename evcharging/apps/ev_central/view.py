@@ -97,6 +97,10 @@ class NetworkView:
         """How many charge points are in each state."""
         return {state: self._states[state] for state in ChargePointState}
 
+    def supplying(self) -> Sequence[str]:
+        """The charge points that are supplying, in no order."""
+        return [cp_id for cp_id, point in self._points.items() if point.state is ChargePointState.SUPPLYING]
+
     def apply(self, message: Message, received_at: datetime) -> bool:
         """Take one message in. False where it changes nothing that is shown: repeated, late, or beyond a bound."""
         apply = self._apply.get(type(message))

@@ -21,12 +21,12 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotRow:
-    """What a station drew at a moment, and the energy of its session until then; None where none ran."""
+    """What a station drew at a moment, and the energy of its session until then."""
 
     station_id: str
     ts: datetime
     kw: float
-    kwh: float | None
+    kwh: float
     position: int = 0
 
 

@@ -45,7 +45,7 @@ snapshots = Table(
     Column("station_id", String(48), nullable=False),
     Column("ts", UtcDateTime, nullable=False),
     Column("kw", Float, nullable=False),
-    Column("kwh", Float),
+    Column("kwh", Float, nullable=False),
     UniqueConstraint("station_id", "ts", name="one_snapshot_a_moment"),
     sqlite_autoincrement=True,
 )

@@ -58,10 +58,10 @@ async def test_two_copies_that_look_at_the_same_moment_leave_one_snapshot(databa
     row = SnapshotRow(station_id="CP-001", ts=NOON, kw=22.0, kwh=1.5)
     async with database.begin() as transaction:
         await writing.add_snapshots(transaction, [row])
-        await writing.add_snapshots(transaction, [row, SnapshotRow(station_id="CP-002", ts=NOON, kw=0.0, kwh=None)])
+        await writing.add_snapshots(transaction, [row, SnapshotRow(station_id="CP-002", ts=NOON, kw=0.0, kwh=0.5)])
         assert len(await reading.snapshots(transaction, "CP-001", limit=10)) == 1
         (other,) = await reading.snapshots(transaction, "CP-002", limit=10)
-    assert (other.kw, other.kwh) == (0.0, None)
+    assert (other.kw, other.kwh) == (0.0, 0.5)
 
 
 async def test_what_no_database_takes_in_a_text_is_left_out_of_it(database):

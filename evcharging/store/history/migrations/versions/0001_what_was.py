@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("station_id", sa.String(length=48), nullable=False),
         sa.Column("ts", UtcDateTime(timezone=True), nullable=False),
         sa.Column("kw", sa.Float(), nullable=False),
-        sa.Column("kwh", sa.Float(), nullable=True),
+        sa.Column("kwh", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("row_id"),
         sa.UniqueConstraint("station_id", "ts", name="one_snapshot_a_moment"),
         sqlite_autoincrement=True,
