@@ -255,16 +255,19 @@ async def test_who_goes_away_before_the_opening_is_complete_leaves_nothing_behin
 
 
 async def test_a_message_over_the_limit_ends_its_socket_with_1009_and_no_other() -> None:
-    async with serving(max_message_bytes=1_000) as (server, served):
-        async with connecting(served.url) as bystander, connecting(served.url) as client:
-            await client.send("x" * 1_001)
-            with pytest.raises(websockets.ConnectionClosed) as told:
-                await client.recv()
-            assert told.value.rcvd is not None
-            assert told.value.rcvd.code == 1009
-            await until(lambda: len(server) == 1)
-            await bystander.send("still here")
-            assert await bystander.recv() == "still here"
+    async with (
+        serving(max_message_bytes=1_000) as (server, served),
+        connecting(served.url) as bystander,
+        connecting(served.url) as client,
+    ):
+        await client.send("x" * 1_001)
+        with pytest.raises(websockets.ConnectionClosed) as told:
+            await client.recv()
+        assert told.value.rcvd is not None
+        assert told.value.rcvd.code == 1009
+        await until(lambda: len(server) == 1)
+        await bystander.send("still here")
+        assert await bystander.recv() == "still here"
 
 
 async def test_fragments_that_add_up_to_more_than_the_limit_end_their_socket_with_1009() -> None:
@@ -338,12 +341,15 @@ async def test_sending_on_a_closed_socket_says_so() -> None:
 
 
 async def test_a_peer_that_does_not_answer_pings_is_cut_off_and_one_that_does_stays() -> None:
-    async with serving(ping_interval_s=0.1) as (server, served):
-        async with connecting(served.url) as alive, opened_raw(served.port):
-            assert await served.handlers[1].end() == "no answer to pings"
-            assert len(server) == 1
-            await alive.send("still here")
-            assert await alive.recv() == "still here"
+    async with (
+        serving(ping_interval_s=0.1) as (server, served),
+        connecting(served.url) as alive,
+        opened_raw(served.port),
+    ):
+        assert await served.handlers[1].end() == "no answer to pings"
+        assert len(server) == 1
+        await alive.send("still here")
+        assert await alive.recv() == "still here"
 
 
 async def test_a_peer_that_only_pings_is_alive() -> None:
@@ -399,7 +405,7 @@ async def test_closing_the_server_says_1001_to_all_and_refuses_whoever_is_at_the
         assert (told.value.rcvd.code, told.value.rcvd.reason) == (1001, "the server is stopping")
         assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
         assert served.refused == ["stopping"]
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionRefusedError):
             await connecting(served.url)
         writer.close()
 

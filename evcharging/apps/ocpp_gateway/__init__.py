@@ -1,0 +1,1 @@
+"""The OCPP gateway: chargers connect to it by WebSocket, and appear on the bus as engines do."""
