@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from evcharging.domain.policy import MAX_GRID_LOAD, PolicyInputError, PolicyLimits
+from evcharging.domain.policy_limits import MAX_GRID_LOAD, PolicyInputError, PolicyLimits
 from evcharging.domain.site import PEAK_HOURS, PEAK_POWER_FACTOR
 
 DEFAULT_PROFILE: Final = "default"

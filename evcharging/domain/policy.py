@@ -10,21 +10,35 @@ The order is fixed: energy cap, price, peak hour; only where all three allow cha
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from evcharging.domain.policy_limits import (
+    HOURS,
+    MAX_GRID_LOAD,
+    PolicyInputError,
+    PolicyLimits,
+    Signals,
+    check_hour,
+    check_number,
+)
 from evcharging.domain.site import PEAK_HOURS, PEAK_POWER_FACTOR
 
-MAX_GRID_LOAD: Final = 0.8
-"""Grid load (1 is full) above which power is ramped down, where a profile sets no other."""
+__all__ = [
+    "CHARGE",
+    "CONTINUE",
+    "Action",
+    "Decision",
+    "PolicyInputError",
+    "PolicyLimits",
+    "Signals",
+    "decide",
+    "decide_while_metering",
+    "evaluate_charging_policy",
+    "evaluate_meter_value_decision",
+]
 
 _WH_PER_KWH: Final = 1000.0
-_HOURS: Final = 24
-
-
-class PolicyInputError(ValueError):
-    """Raised for a missing or senseless figure; the message names it and says what was expected."""
 
 
 class Action(StrEnum):
@@ -63,55 +77,6 @@ class Decision(NamedTuple):
 
 CHARGE: Final = Decision(Action.CHARGE, "Conditions OK")
 CONTINUE: Final = Decision(Action.CONTINUE, "Conditions OK")
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyLimits:
-    """What a profile allows.
-
-    Attributes:
-        charge_if_price_below: Highest price per kWh at which it charges, itself included; None for any.
-        max_energy_kwh: Cap on the energy of one session; None for none.
-        allow_peak_hours: Whether it charges in peak hours.
-        peak_hours: The peak hours of the day, 0 to 23.
-        max_grid_load: Grid load above which it ramps down, 0 to under 1.
-        max_carbon_g_per_kwh: Carbon intensity above which it ramps down or defers; None to ignore it.
-    """
-
-    charge_if_price_below: float | None
-    max_energy_kwh: float | None
-    allow_peak_hours: bool
-    peak_hours: frozenset[int] = PEAK_HOURS
-    max_grid_load: float = MAX_GRID_LOAD
-    max_carbon_g_per_kwh: float | None = None
-
-    def __post_init__(self) -> None:
-        _check_number("charge_if_price_below", self.charge_if_price_below)
-        _check_number("max_energy_kwh", self.max_energy_kwh, least=0.0)
-        _check_number("max_carbon_g_per_kwh", self.max_carbon_g_per_kwh, least=0.0)
-        if not isinstance(self.allow_peak_hours, bool):
-            raise PolicyInputError(f"allow_peak_hours: expected true or false, got {self.allow_peak_hours!r}")
-        for hour in self.peak_hours:
-            _check_hour("peak_hours", hour)
-        if not 0.0 <= self.max_grid_load < 1.0:
-            raise PolicyInputError(f"max_grid_load: expected 0 to under 1, got {self.max_grid_load!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What the site says beyond price and hour; every one is optional.
-
-    Attributes:
-        grid_load: Load of the grid connection, 1 is full.
-        carbon_g_per_kwh: Carbon intensity of grid power.
-        demand_response: Whether a grid event asks for less.
-        demand_response_until_hour: The hour at which that event ends; None where it is not known.
-    """
-
-    grid_load: float | None = None
-    carbon_g_per_kwh: float | None = None
-    demand_response: bool = False
-    demand_response_until_hour: int | None = None
 
 
 def evaluate_charging_policy(
@@ -216,7 +181,7 @@ def _by_site(limits: PolicyLimits, price: float, hour: int, signals: Signals | N
 
 def _by_signals(limits: PolicyLimits, hour: int, signals: Signals, session_active: bool) -> Decision:
     """Who waits is asked to come later; who charges is slowed down, by the strictest signal of all."""
-    next_hour = (hour + 1) % _HOURS
+    next_hour = (hour + 1) % HOURS
     slowed: list[tuple[float, str]] = []
     if signals.demand_response:
         until = signals.demand_response_until_hour
@@ -260,7 +225,7 @@ def _read_limits(profile: Mapping[str, Any]) -> PolicyLimits:
     if isinstance(hours, str) or not isinstance(hours, Collection):
         raise PolicyInputError(f"peak_hours: expected a list of hours from 0 to 23, got {hours!r}")
     for hour in hours:
-        _check_hour("peak_hours", hour)
+        check_hour("peak_hours", hour)
     return PolicyLimits(
         charge_if_price_below=profile["charge_if_price_below"],
         max_energy_kwh=profile["max_energy_kwh"],
@@ -275,18 +240,18 @@ def _read_env(env: Mapping[str, Any]) -> tuple[float, int, Signals | None]:
     price = _number(env, "current_price", "env")
     if "hour" not in env:
         raise PolicyInputError("env has no 'hour'; expected an hour from 0 to 23")
-    hour = _check_hour("hour", env["hour"])
+    hour = check_hour("hour", env["hour"])
     load, carbon = env.get("grid_load"), env.get("carbon_intensity")
     event = env.get("demand_response", False)
     if event is not None and not isinstance(event, bool):
         raise PolicyInputError(f"demand_response: expected true or false, got {event!r}")
-    _check_number("grid_load", load, least=0.0)
-    _check_number("carbon_intensity", carbon, least=0.0)
+    check_number("grid_load", load, least=0.0)
+    check_number("carbon_intensity", carbon, least=0.0)
     if load is None and carbon is None and not event:
         return price, hour, None
     until = env.get("demand_response_until")
     if until is not None:
-        _check_hour("demand_response_until", until)
+        check_hour("demand_response_until", until)
     return price, hour, Signals(load, carbon, bool(event), until)
 
 
@@ -308,20 +273,5 @@ def _number(values: Mapping[str, Any], key: str, where: str, *, least: float = -
 def _checked(name: str, value: Any, *, least: float) -> float:
     if value is None:
         raise PolicyInputError(f"{name}: expected a number, got None")
-    _check_number(name, value, least=least)
+    check_number(name, value, least=least)
     return float(value)
-
-
-def _check_number(name: str, value: Any, *, least: float = -math.inf) -> None:
-    """Let None pass: it stands for a limit that is not set."""
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < least:
-        floor = "" if least == -math.inf else f" of {least:g} or more"
-        raise PolicyInputError(f"{name}: expected a number{floor}, got {value!r}")
-
-
-def _check_hour(name: str, hour: Any) -> int:
-    if isinstance(hour, bool) or not isinstance(hour, int) or not 0 <= hour < _HOURS:
-        raise PolicyInputError(f"{name}: expected an hour from 0 to 23, got {hour!r}")
-    return hour
