@@ -39,6 +39,7 @@ __all__ = [
     "rejected_messages",
     "remote_starts",
     "reservations",
+    "sockets",
     "transactions",
 ]
 
@@ -139,6 +140,18 @@ connectors = Table(
     Column("info", String(100)),
     Column("vendor_error_code", String(100)),
     Column("reported_at", UtcDateTime, nullable=False),
+)
+
+sockets = Table(
+    "sockets",
+    metadata,
+    Column("cp_id", String(48), primary_key=True),
+    # The copy of the gateway that has the newest socket, the life of that copy, and which of its sockets it is.
+    Column("owner", String(64), nullable=False),
+    Column("gateway", String(64), nullable=False),
+    Column("socket_id", String(64), nullable=False),
+    Column("connected_at", UtcDateTime, nullable=False),
+    Column("gone_at", UtcDateTime),
 )
 
 reservations = Table(

@@ -202,6 +202,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("cp_id", "reservation_id"),
     )
     op.create_table(
+        "sockets",
+        sa.Column("cp_id", sa.String(length=48), nullable=False),
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("gateway", sa.String(length=64), nullable=False),
+        sa.Column("socket_id", sa.String(length=64), nullable=False),
+        sa.Column("connected_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("gone_at", UtcDateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("cp_id"),
+    )
+    op.create_table(
         "transactions",
         sa.Column("session_id", sa.String(length=64), nullable=False),
         sa.Column("cp_id", sa.String(length=48), nullable=False),
@@ -260,6 +270,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("transactions")
+    op.drop_table("sockets")
     op.drop_table("reservations")
     with op.batch_alter_table("remote_starts", schema=None) as batch_op:
         batch_op.drop_index("remote_starts_by_session")

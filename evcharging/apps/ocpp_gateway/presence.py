@@ -1,0 +1,264 @@
+"""Sockets that come and go: what a station's return calls back from the database, and what its loss is told as.
+
+Sessions outlive sockets: a transaction stays open while its station is away. Stations that connect together are read
+together, so that a storm of reconnections costs a few queries. The database has whose socket is a station's newest, so
+that a gateway that hears late of its own socket's end does not call a station lost that is at another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import structlog
+from sqlalchemy import select, update
+
+from evcharging.apps.ocpp_gateway.announcements import Announcements
+from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ChargePoints, ConnectorReport, Link
+from evcharging.apps.ocpp_gateway.metering import Metering
+from evcharging.apps.ocpp_gateway.statuses import Statuses
+from evcharging.apps.ocpp_gateway.transactions import open_transaction
+from evcharging.apps.ocpp_gateway.writes import Work, Writes
+from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState, OcppStatus
+from evcharging.messages.envelope import Event
+from evcharging.store.gateway import tables
+from evcharging.store.gateway import transactions as store
+from evcharging.store.gateway.upserts import upsert
+
+__all__ = ["Presence"]
+
+log = structlog.get_logger()
+
+IDS_A_STATEMENT = 500
+EVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Presence:
+    """The sockets of one gateway, as far as the business is concerned.
+
+    Args:
+        owner: this copy of the gateway; ``life``: this run of it, and no other.
+        new_id: makes names for sockets.
+        send: puts an event on the bus; called in order, never waits.
+    """
+
+    def __init__(
+        self,
+        points: ChargePoints,
+        writes: Writes,
+        statuses: Statuses,
+        metering: Metering,
+        announcements: Announcements,
+        *,
+        owner: str,
+        life: str,
+        new_id: Callable[[], str],
+        send: Callable[[Event[Any]], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._owner = owner
+        self._life = life
+        self._new_id = new_id
+        self._points = points
+        self._writes = writes
+        self._statuses = statuses
+        self._metering = metering
+        self._announcements = announcements
+        self._send = send
+        self._now = now
+        self._wanted: dict[str, ChargePoint] = {}
+        self._lost: dict[str, _Lost] = {}
+
+    def connected(self, link: Link) -> ChargePoint:
+        """A station is there, perhaps in place of its own older socket. What is known of it is read in a moment."""
+        point = self._points.obtain(link.cp_id)
+        point.link = link
+        point.socket_id = self._new_id()
+        point.connected_at = self._now()
+        point.loaded = False
+        if not self._wanted:
+            self._writes.post(self._load)
+        self._wanted[point.cp_id] = point
+        return point
+
+    def disconnected(self, link: Link, reason: str) -> None:
+        """A station's socket is gone. Of a socket that another has replaced, here or elsewhere, nothing is said."""
+        point = self._points.get(link.cp_id)
+        if point is None or point.link is not link:
+            return
+        lost = _Lost(point, point.socket_id or "", point.rolled_up(), reason[:200])
+        point.link = None
+        point.loaded = False
+        if not self._lost:
+            self._writes.post(self._lose)
+        self._lost[point.cp_id] = lost
+
+    async def lose_stale(self) -> int:
+        """Say of stations that were at an earlier life of this gateway, and are nowhere now, that they are gone."""
+
+        async def effect(work: Work) -> int:
+            columns = tables.sockets.c
+            result = await work.transaction.execute(
+                select(columns.cp_id).where(
+                    columns.owner == self._owner, columns.gateway != self._life, columns.gone_at.is_(None)
+                )
+            )
+            stale = list(result.scalars())
+            await _mark_gone(work, stale)
+
+            def stored() -> None:
+                for cp_id in stale:
+                    self._say_lost(cp_id, None, "it was at a gateway that ended, and did not come back")
+
+            work.after_commit(stored)
+            return len(stale)
+
+        return await self._writes.do(effect)
+
+    async def publish_open_again(self) -> int:
+        """At start: publish the last interval of every open transaction again. Returns how many there are."""
+
+        async def effect(work: Work) -> int:
+            rows = await store.open_transactions(work.transaction)
+
+            def stored() -> None:
+                for row in rows:
+                    self._metering.publish_again(row, open_transaction(row))
+
+            work.after_commit(stored)
+            return len(rows)
+
+        return await self._writes.do(effect)
+
+    async def _load(self, work: Work) -> None:
+        """An effect: read what is known of the stations that have just connected."""
+        wanted, self._wanted = self._wanted, {}
+        try:
+            transactions = await store.open_transactions(work.transaction, list(wanted))
+            boots = await _rows(work, tables.boots, list(wanted))
+            connectors = await _rows(work, tables.connectors, list(wanted))
+            held = [p for p in wanted.values() if p.link is not None]
+            await upsert(work.transaction, tables.sockets, [self._socket(point) for point in held])
+        except BaseException:
+            self._wanted = {**wanted, **self._wanted}
+            raise
+
+        def stored() -> None:
+            for row in transactions:
+                point = wanted[row.cp_id]
+                if point.transaction_of(row.session_id) is None:
+                    point.open[row.transaction_id] = open_transaction(row)
+                self._metering.publish_again(row, point.open[row.transaction_id])
+            still_open = {row.session_id for row in transactions}
+            for point in wanted.values():
+                for name, known in list(point.open.items()):
+                    if known.session_id not in still_open:
+                        del point.open[name]  # ended at another gateway
+            for found in boots:
+                _restore_boot(wanted[found["cp_id"]], found)
+            for found in connectors:
+                _restore_connector(wanted[found["cp_id"]], found)
+            for point in wanted.values():
+                self._greet(point)
+
+        work.after_commit(stored)
+
+    async def _lose(self, work: Work) -> None:
+        """An effect: tell of the stations whose newest socket was the one that is gone."""
+        lost, self._lost = self._lost, {}
+        try:
+            found = {row["cp_id"]: row for row in await _rows(work, tables.sockets, list(lost))}
+            gone = [
+                one for cp_id, one in lost.items() if cp_id not in found or found[cp_id]["socket_id"] == one.socket_id
+            ]
+            await _mark_gone(work, [one.point.cp_id for one in gone])
+        except BaseException:
+            self._lost = {**lost, **self._lost}
+            raise
+
+        def stored() -> None:
+            for one in gone:
+                if one.point.link is None:
+                    self._say_lost(one.point.cp_id, one.previous, one.reason)
+
+        work.after_commit(stored)
+
+    def _say_lost(self, cp_id: str, previous: ChargePointState | None, reason: str) -> None:
+        self._send(
+            self._announcements.status(
+                cp_id,
+                WHOLE_CHARGE_POINT,
+                ChargePointState.DISCONNECTED,
+                at=self._now(),
+                previous=previous,
+                reason="connection_lost",
+                text=reason,
+            )
+        )
+
+    def _socket(self, point: ChargePoint) -> dict[str, Any]:
+        return {
+            "cp_id": point.cp_id,
+            "owner": self._owner,
+            "gateway": self._life,
+            "socket_id": point.socket_id,
+            "connected_at": point.connected_at,
+            "gone_at": None,
+        }
+
+    def _greet(self, point: ChargePoint) -> None:
+        if point.link is None:
+            return
+        point.loaded = True
+        self._metering.claim(point)
+        for connector_id in point.connectors:
+            self._statuses.doubt(point, connector_id)
+        if point.accepted and (point.connected_at is None or (point.booted_at or EVER) < point.connected_at):
+            self._statuses.publish(point, WHOLE_CHARGE_POINT, reason="resumed")
+        unsaid, point.unsaid = point.unsaid, set()
+        for connector_id in sorted(unsaid):
+            self._statuses.publish(point, connector_id, reason=point.connectors[connector_id].status.value)
+
+
+class _Lost(NamedTuple):
+    point: ChargePoint
+    socket_id: str
+    previous: ChargePointState
+    reason: str
+
+
+async def _mark_gone(work: Work, cp_ids: list[str]) -> None:
+    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
+        part = cp_ids[start : start + IDS_A_STATEMENT]
+        await work.transaction.execute(
+            update(tables.sockets).where(tables.sockets.c.cp_id.in_(part)).values(gone_at=work.now)
+        )
+
+
+async def _rows(work: Work, table: Any, cp_ids: list[str]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
+        part = cp_ids[start : start + IDS_A_STATEMENT]
+        result = await work.transaction.execute(select(table).where(table.c.cp_id.in_(part)))
+        rows += [dict(row) for row in result.mappings()]
+    return rows
+
+
+def _restore_boot(point: ChargePoint, found: dict[str, Any]) -> None:
+    if point.booted_at is None or point.booted_at < found["booted_at"]:
+        point.boot_status, point.booted_at = found["status"], found["booted_at"]
+
+
+def _restore_connector(point: ChargePoint, found: dict[str, Any]) -> None:
+    known = point.connectors.get(found["connector_id"])
+    if known is not None and known.reported_at >= found["reported_at"]:
+        return
+    try:
+        status = OcppStatus(found["status"])
+    except ValueError:
+        log.error("a connector's stored status is none there is", cp_id=point.cp_id, status=found["status"])
+        return
+    point.connectors[found["connector_id"]] = ConnectorReport(
+        status, found["reported_at"], found["error_code"], found["info"], found["vendor_error_code"]
+    )
