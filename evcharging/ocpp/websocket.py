@@ -16,7 +16,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from evcharging.ocpp.errors import ConnectionLost
 
-__all__ = ["ABNORMAL", "WebSocket"]
+__all__ = ["ABNORMAL", "BinaryMessage", "WebSocket"]
 
 log = structlog.get_logger()
 
@@ -29,6 +29,10 @@ ABNORMAL: Final = 1006
 """The close code of a connection that ended without a close frame (RFC 6455, section 7.4.1); never sent."""
 NO_CODE: Final = 1005
 """That of a close frame without a code; never sent."""
+
+
+class BinaryMessage(bytes):
+    """What no station should send, and protocol faults do: a binary message."""
 
 
 class WebSocket(WSListener):
@@ -95,28 +99,17 @@ class WebSocket(WSListener):
     def send(self, data: bytes) -> None:
         """Send one text message, in UTF-8; it is buffered while the peer is slow to read.
 
+        A `BinaryMessage` goes out as what it is.
+
         Raises:
             ConnectionLost: the connection is over, or was ended now, because the peer does not read.
         """
         transport = self._transport
         if transport is None or self._reason is not None:
             raise ConnectionLost(self._reason or "the websocket is not open")
-        transport.send(WSMsgType.TEXT, data)
         if self._paused:
             self._bound_unsent()
-
-    def send_other(self, data: bytes, *, binary: bool) -> None:
-        """Send what no station should: a binary message, or a text that is no UTF-8. For protocol faults.
-
-        Raises:
-            ConnectionLost: as `send`.
-        """
-        if not binary:
-            self.send(data)
-            return
-        if self._transport is None or self._reason is not None:
-            raise ConnectionLost(self._reason or "the websocket is not open")
-        self._transport.send(WSMsgType.BINARY, data)
+        transport.send(WSMsgType.TEXT if type(data) is bytes else _message_type(data), data)
 
     def ping(self) -> None:
         """Send a ping. A peer that says nothing at all until the next look is dropped."""
@@ -317,6 +310,10 @@ class WebSocket(WSListener):
             self._awaiting_pong = True
             if self._transport is not None:
                 self._transport.send_ping()
+
+
+def _message_type(data: bytes) -> WSMsgType:
+    return WSMsgType.BINARY if isinstance(data, BinaryMessage) else WSMsgType.TEXT
 
 
 def _nothing(_reason: str) -> None:

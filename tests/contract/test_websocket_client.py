@@ -20,6 +20,7 @@ from websockets.http11 import Request, Response
 
 from evcharging.ocpp.client_tls import client_tls
 from evcharging.ocpp.errors import ConnectionLost
+from evcharging.ocpp.websocket import BinaryMessage
 from evcharging.ocpp.websocket_client import DialFailed, DialRefused, WebSocket, basic_authorization, dial
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -628,7 +629,7 @@ async def test_sends_on_purpose_what_no_station_should() -> None:
 
     async with served(handler) as url:
         websocket = await opened(url, Heard())
-        websocket.send_other(b"\x00\x01", binary=True)
+        websocket.send(BinaryMessage(b"\x00\x01"))
         assert await asyncio.wait_for(got.get(), DEADLINE_S) == b"\x00\x01"
         await websocket.close()
 
