@@ -114,8 +114,11 @@ class Admission:
             return _wrong_password(cp_id)
         if password_hash is None:
             return None if hmac.compare_digest(given[1], expected or b"") else _wrong_password(cp_id)
+        return self._check_by_hash(cp_id, password_hash, given[1])
+
+    def _check_by_hash(self, cp_id: str, password_hash: str, password: bytes) -> Refusal | Awaitable[bool] | None:
         try:
-            fits = self._passwords.check(cp_id, password_hash, given[1])
+            fits = self._passwords.check(cp_id, password_hash, password)
         except TooManyAttempts:
             return Refusal(503, "busy", "too many passwords are being verified; come again\n", _RETRY)
         if isinstance(fits, bool):
