@@ -8,7 +8,7 @@ that a gateway that hears late of its own socket's end does not call a station l
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
@@ -24,13 +24,16 @@ from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState, OcppS
 from evcharging.messages.envelope import Event
 from evcharging.store.gateway import tables
 from evcharging.store.gateway import transactions as store
+from evcharging.store.gateway.transactions import TransactionRow
 from evcharging.store.gateway.upserts import upsert
 
-__all__ = ["Presence"]
+__all__ = ["LOOK_EVERY_S", "Presence"]
 
 log = structlog.get_logger()
 
 IDS_A_STATEMENT = 500
+LOOK_EVERY_S = 10.0
+DEAD_AFTER = timedelta(seconds=60)
 EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -38,7 +41,7 @@ class Presence:
     """The sockets of one gateway, as far as the business is concerned.
 
     Args:
-        owner: this copy of the gateway; ``life``: this run of it, and no other.
+        life: names this run of this gateway, and no other.
         new_id: makes names for sockets.
         send: puts an event on the bus; called in order, never waits.
     """
@@ -51,13 +54,11 @@ class Presence:
         metering: Metering,
         announcements: Announcements,
         *,
-        owner: str,
         life: str,
         new_id: Callable[[], str],
         send: Callable[[Event[Any]], None],
         now: Callable[[], datetime],
     ) -> None:
-        self._owner = owner
         self._life = life
         self._new_id = new_id
         self._points = points
@@ -67,7 +68,7 @@ class Presence:
         self._announcements = announcements
         self._send = send
         self._now = now
-        self._wanted: dict[str, ChargePoint] = {}
+        self._wanted: dict[str, str] = {}
         self._lost: dict[str, _Lost] = {}
 
     def connected(self, link: Link) -> ChargePoint:
@@ -77,9 +78,10 @@ class Presence:
         point.socket_id = self._new_id()
         point.connected_at = self._now()
         point.loaded = False
+        point.open.clear()  # another gateway may have had it meanwhile; the database knows
         if not self._wanted:
             self._writes.post(self._load)
-        self._wanted[point.cp_id] = point
+        self._wanted[point.cp_id] = point.socket_id
         return point
 
     def disconnected(self, link: Link, reason: str) -> None:
@@ -94,22 +96,27 @@ class Presence:
             self._writes.post(self._lose)
         self._lost[point.cp_id] = lost
 
-    async def lose_stale(self) -> int:
-        """Say of stations that were at an earlier life of this gateway, and are nowhere now, that they are gone."""
+    async def look(self) -> int:
+        """Show that this gateway lives, and tell of stations that were at one that does not and are nowhere now.
+
+        To be done every `LOOK_EVERY_S`. Returns how many stations were lost.
+        """
 
         async def effect(work: Work) -> int:
+            await upsert(work.transaction, tables.gateways, [{"gateway": self._life, "seen_at": work.now}])
+            living = select(tables.gateways.c.gateway).where(tables.gateways.c.seen_at > work.now - DEAD_AFTER)
             columns = tables.sockets.c
             result = await work.transaction.execute(
-                select(columns.cp_id).where(
-                    columns.owner == self._owner, columns.gateway != self._life, columns.gone_at.is_(None)
-                )
+                select(columns.cp_id)
+                .where(columns.gone_at.is_(None), columns.gateway.not_in(living))
+                .where(columns.connected_at < work.now - DEAD_AFTER)
             )
             stale = list(result.scalars())
             await _mark_gone(work, stale)
 
             def stored() -> None:
                 for cp_id in stale:
-                    self._say_lost(cp_id, None, "it was at a gateway that ended, and did not come back")
+                    self._say_lost(cp_id, None, "its gateway ended, and it did not come back")
 
             work.after_commit(stored)
             return len(stale)
@@ -133,54 +140,50 @@ class Presence:
 
     async def _load(self, work: Work) -> None:
         """An effect: read what is known of the stations that have just connected."""
-        wanted, self._wanted = self._wanted, {}
-        try:
-            transactions = await store.open_transactions(work.transaction, list(wanted))
-            boots = await _rows(work, tables.boots, list(wanted))
-            connectors = await _rows(work, tables.connectors, list(wanted))
-            held = [p for p in wanted.values() if p.link is not None]
-            await upsert(work.transaction, tables.sockets, [self._socket(point) for point in held])
-        except BaseException:
-            self._wanted = {**wanted, **self._wanted}
-            raise
+        wanted = dict(self._wanted)
+        cp_ids = list(wanted)
+        transactions = await store.open_transactions(work.transaction, cp_ids)
+        boots = await _rows(work, tables.boots, cp_ids)
+        connectors = await _rows(work, tables.connectors, cp_ids)
+        points = [self._points.obtain(cp_id) for cp_id in cp_ids]
+        held = [point for point in points if point.link is not None]
+        await upsert(work.transaction, tables.sockets, [self._socket(point) for point in held])
 
         def stored() -> None:
-            for row in transactions:
-                point = wanted[row.cp_id]
-                if point.transaction_of(row.session_id) is None:
-                    point.open[row.transaction_id] = open_transaction(row)
-                self._metering.publish_again(row, point.open[row.transaction_id])
-            still_open = {row.session_id for row in transactions}
-            for point in wanted.values():
-                for name, known in list(point.open.items()):
-                    if known.session_id not in still_open:
-                        del point.open[name]  # ended at another gateway
+            self._remember(transactions)
             for found in boots:
-                _restore_boot(wanted[found["cp_id"]], found)
+                _restore_boot(self._points.obtain(found["cp_id"]), found)
             for found in connectors:
-                _restore_connector(wanted[found["cp_id"]], found)
-            for point in wanted.values():
-                self._greet(point)
+                _restore_connector(self._points.obtain(found["cp_id"]), found)
+            for point in held:
+                if point.socket_id == wanted[point.cp_id]:
+                    self._greet(point)
+            self._wanted = {cp_id: socket for cp_id, socket in self._wanted.items() if wanted.get(cp_id) != socket}
+            if self._wanted:
+                self._writes.post(self._load)
 
         work.after_commit(stored)
 
+    def _remember(self, rows: list[TransactionRow]) -> None:
+        for row in rows:
+            point = self._points.obtain(row.cp_id)
+            transaction = point.open.setdefault(row.transaction_id, open_transaction(row))
+            self._metering.publish_again(row, transaction)
+
     async def _lose(self, work: Work) -> None:
         """An effect: tell of the stations whose newest socket was the one that is gone."""
-        lost, self._lost = self._lost, {}
-        try:
-            found = {row["cp_id"]: row for row in await _rows(work, tables.sockets, list(lost))}
-            gone = [
-                one for cp_id, one in lost.items() if cp_id not in found or found[cp_id]["socket_id"] == one.socket_id
-            ]
-            await _mark_gone(work, [one.point.cp_id for one in gone])
-        except BaseException:
-            self._lost = {**lost, **self._lost}
-            raise
+        lost = dict(self._lost)
+        found = {row["cp_id"]: row for row in await _rows(work, tables.sockets, list(lost))}
+        gone = [one for cp_id, one in lost.items() if cp_id not in found or found[cp_id]["socket_id"] == one.socket_id]
+        await _mark_gone(work, [one.point.cp_id for one in gone])
 
         def stored() -> None:
             for one in gone:
                 if one.point.link is None:
                     self._say_lost(one.point.cp_id, one.previous, one.reason)
+            self._lost = {cp_id: one for cp_id, one in self._lost.items() if lost.get(cp_id) is not one}
+            if self._lost:
+                self._writes.post(self._lose)
 
         work.after_commit(stored)
 
@@ -200,7 +203,6 @@ class Presence:
     def _socket(self, point: ChargePoint) -> dict[str, Any]:
         return {
             "cp_id": point.cp_id,
-            "owner": self._owner,
             "gateway": self._life,
             "socket_id": point.socket_id,
             "connected_at": point.connected_at,
@@ -257,7 +259,9 @@ def _restore_connector(point: ChargePoint, found: dict[str, Any]) -> None:
     try:
         status = OcppStatus(found["status"])
     except ValueError:
-        log.error("a connector's stored status is none there is", cp_id=point.cp_id, status=found["status"])
+        log.error(  # noqa: TRY400 - the trace says nothing that the line does not
+            "a connector's stored status is none there is", cp_id=point.cp_id, status=found["status"]
+        )
         return
     point.connectors[found["connector_id"]] = ConnectorReport(
         status, found["reported_at"], found["error_code"], found["info"], found["vendor_error_code"]

@@ -126,6 +126,8 @@ class Reading:
         return True
 
     def _take_temperature(self, value: float, unit: str) -> bool:
+        if not -300.0 < value < 1e6:
+            return False
         if unit in ("Celsius", "Celcius"):  # the standard's first edition misspelt it
             self.temperature_c = value
         elif unit == "Fahrenheit":
@@ -134,7 +136,7 @@ class Reading:
             self.temperature_c = value - 273.15
         else:
             return False
-        return -300.0 < value < 1e6
+        return True
 
 
 _LINES: Final = frozenset(("L1", "L2", "L3", "L1-N", "L2-N", "L3-N"))

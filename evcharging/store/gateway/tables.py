@@ -31,6 +31,7 @@ __all__ = [
     "configuration",
     "connectors",
     "data_transfers",
+    "gateways",
     "local_list_entries",
     "local_lists",
     "maintenance",
@@ -146,12 +147,19 @@ sockets = Table(
     "sockets",
     metadata,
     Column("cp_id", String(48), primary_key=True),
-    # The copy of the gateway that has the newest socket, the life of that copy, and which of its sockets it is.
-    Column("owner", String(64), nullable=False),
+    # Which run of which gateway has the newest socket, and which of its sockets it is.
     Column("gateway", String(64), nullable=False),
     Column("socket_id", String(64), nullable=False),
     Column("connected_at", UtcDateTime, nullable=False),
     Column("gone_at", UtcDateTime),
+)
+
+gateways = Table(
+    "gateways",
+    metadata,
+    # A run of a gateway; one that has not been seen for a minute is over, whatever became of it.
+    Column("gateway", String(64), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
 )
 
 reservations = Table(

@@ -97,6 +97,12 @@ def upgrade() -> None:
         batch_op.create_index("data_transfers_by_charge_point", ["cp_id", "transfer_id"], unique=False)
 
     op.create_table(
+        "gateways",
+        sa.Column("gateway", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("gateway"),
+    )
+    op.create_table(
         "local_list_entries",
         sa.Column("cp_id", sa.String(length=48), nullable=False),
         sa.Column("id_tag", sa.String(length=36), nullable=False),
@@ -204,7 +210,6 @@ def upgrade() -> None:
     op.create_table(
         "sockets",
         sa.Column("cp_id", sa.String(length=48), nullable=False),
-        sa.Column("owner", sa.String(length=64), nullable=False),
         sa.Column("gateway", sa.String(length=64), nullable=False),
         sa.Column("socket_id", sa.String(length=64), nullable=False),
         sa.Column("connected_at", UtcDateTime(timezone=True), nullable=False),
@@ -292,6 +297,7 @@ def downgrade() -> None:
     op.drop_table("maintenance")
     op.drop_table("local_lists")
     op.drop_table("local_list_entries")
+    op.drop_table("gateways")
     with op.batch_alter_table("data_transfers", schema=None) as batch_op:
         batch_op.drop_index("data_transfers_by_charge_point")
 
