@@ -1,12 +1,15 @@
-"""Whether a request can be served, decided from the rows alone."""
+"""Whether a request can be served, and on which connector: decided from the rows alone."""
 
 from __future__ import annotations
 
-from evcharging.domain.states import ChargePointState
-from evcharging.messages.drivers import Denial
-from evcharging.store.simulator.rows import ChargePointRow, SessionRow
+from collections.abc import Collection
 
-__all__ = ["refusal"]
+from evcharging.domain.states import OUT_OF_REACH, WHOLE_CHARGE_POINT, ChargePointState, OcppStatus
+from evcharging.messages.charge_points import StatusSource
+from evcharging.messages.drivers import Denial
+from evcharging.store.simulator.rows import ChargePointRow, ReservationRow, SessionRow
+
+__all__ = ["is_out_of_touch", "place_for"]
 
 BY_STATE = {
     ChargePointState.FAULT: Denial.FAULTED,
@@ -14,22 +17,73 @@ BY_STATE = {
     ChargePointState.DISCONNECTED: Denial.DISCONNECTED,
     ChargePointState.SUPPLYING: Denial.BUSY,
 }
+MOST_LASTING_LAST = (Denial.BUSY, Denial.RESERVED, Denial.STOPPED, Denial.FAULTED, Denial.DISCONNECTED)
 
 
-def refusal(charge_point: ChargePointRow | None, active: SessionRow | None) -> Denial | None:
-    """Why a charge point cannot take a driver now; None if it can.
+def place_for(
+    charge_point: ChargePointRow,
+    driver_id: str,
+    *,
+    connector_id: int | None = None,
+    sessions: Collection[SessionRow] = (),
+    reservations: Collection[ReservationRow] = (),
+) -> int | Denial:
+    """The connector that a driver can have now, or why there is none.
 
-    A fault or a lost connection is told before an administrative stop, and both before being busy: the driver hears
-    what would still hold when the session before has ended.
+    A fault or a lost connection is told before an administrative stop, and all of them before being busy: the driver
+    hears what would still hold when the session before has ended. Of several connectors the one that is reserved for
+    the driver comes first; where none is free, what passes soonest is told.
+
+    ``connector_id`` is the only one that will do (None or 0: any); ``sessions`` are the active ones of the charge
+    point, ``reservations`` those there that stand.
     """
-    if charge_point is None:
-        return Denial.UNKNOWN_CHARGE_POINT
-    if charge_point.source == "mqtt":
-        return Denial.UNKNOWN_CHARGE_POINT  # it only reports; nobody there takes commands
-    if charge_point.state in (ChargePointState.FAULT, ChargePointState.DISCONNECTED):
-        return BY_STATE[charge_point.state]
-    if charge_point.administrative_stop:
+    if charge_point.source == StatusSource.MQTT.value:
+        return Denial.UNKNOWN_CHARGE_POINT  # one seen only on MQTT reports, and nobody there takes commands
+    whole = charge_point.connectors.get(WHOLE_CHARGE_POINT)
+    states = [charge_point.state, *([whole.state] if whole is not None else [])]
+    out_of_reach = next((state for state in states if state in OUT_OF_REACH), None)
+    if out_of_reach is not None:
+        return BY_STATE[out_of_reach]
+    if charge_point.administrative_stop or ChargePointState.STOPPED in states:
         return Denial.STOPPED
-    if active is not None:
+    known = sorted(number for number in charge_point.connectors if number != WHOLE_CHARGE_POINT)
+    wanted = [connector_id] if connector_id else known or [1]
+    if connector_id and known and connector_id not in known and charge_point.source == StatusSource.OCPP.value:
+        return Denial.INVALID_REQUEST
+    kept_for_me = {r.connector_id for r in reservations if r.driver_id == driver_id}
+    wanted.sort(key=lambda number: (number not in kept_for_me, number))
+    reasons = []
+    for number in wanted:
+        reason = _refusal(charge_point, number, driver_id, sessions, reservations)
+        if reason is None:
+            return number
+        reasons.append(reason)
+    return min(reasons, key=MOST_LASTING_LAST.index)
+
+
+def is_out_of_touch(charge_point: ChargePointRow) -> bool:
+    """Whether nobody is there to take a command."""
+    whole = charge_point.connectors.get(WHOLE_CHARGE_POINT)
+    state = charge_point.state if whole is None else whole.state
+    return ChargePointState.DISCONNECTED in (state, charge_point.state)
+
+
+def _refusal(
+    point: ChargePointRow,
+    connector_id: int,
+    driver_id: str,
+    sessions: Collection[SessionRow],
+    reservations: Collection[ReservationRow],
+) -> Denial | None:
+    if any(session.connector_id == connector_id for session in sessions):
         return Denial.BUSY
-    return BY_STATE.get(charge_point.state)
+    connector = point.connectors.get(connector_id)
+    if connector is None:
+        connector = point.connectors.get(WHOLE_CHARGE_POINT)
+    if connector is not None and connector.state in BY_STATE:
+        return BY_STATE[connector.state]
+    holders = {r.driver_id for r in reservations if r.connector_id == connector_id}
+    if driver_id in holders:
+        return None
+    reserved = bool(holders) or (connector is not None and connector.ocpp_status == OcppStatus.RESERVED.value)
+    return Denial.RESERVED if reserved else None

@@ -14,17 +14,20 @@ import structlog
 from prometheus_client import Counter
 
 from evcharging.apps.ev_central.accounts import apply_interval, progress
+from evcharging.apps.ev_central.adoption import Adoption
+from evcharging.apps.ev_central.denials import denial
 from evcharging.apps.ev_central.prices import Prices
 from evcharging.apps.ev_central.replies import handle_reply
-from evcharging.apps.ev_central.requests import denial, handle_request
+from evcharging.apps.ev_central.requests import handle_request
+from evcharging.apps.ev_central.reservations import RESERVATION_S, answer_reservations, use_reservations
 from evcharging.apps.ev_central.statuses import close_if_settled, handle_status
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
 from evcharging.bus.consumer import Retry
 from evcharging.domain.sessions import InvalidInterval
 from evcharging.domain.tariff import NoPrice
-from evcharging.messages.charge_points import Status, Telemetry
-from evcharging.messages.commands import Reply
+from evcharging.messages.charge_points import Status, StatusSource, Telemetry
+from evcharging.messages.commands import CommandAction, Reply
 from evcharging.messages.drivers import Denial, DriverRequest, RequestKind
 from evcharging.messages.envelope import Event, Received, child_of, derived_id
 from evcharging.messages.topics import DRIVER_UPDATES
@@ -50,10 +53,18 @@ DENIED_WITHOUT_DATABASE = Counter(
 class Effects:
     """Turns records into rows and events. One per process; `handle` is called with one batch at a time."""
 
-    def __init__(self, transactions: Transactions, prices: Prices, *, start_timeout_s: float) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        prices: Prices,
+        *,
+        start_timeout_s: float,
+        reservation_s: float = RESERVATION_S,
+    ) -> None:
         self._transactions = transactions
         self._prices = prices
         self._start_timeout_s = start_timeout_s
+        self._reservation_s = reservation_s
 
     async def handle(self, batch: Sequence[Received[Any]]) -> None:
         """Carry out one batch.
@@ -88,18 +99,42 @@ class Effects:
         await work.load(
             cp_ids=[*(r.message.cp_id for r in statuses), *(r.message.cp_id for r in requests)],
             command_ids=[r.message.command_id for r in replies],
-            session_ids=[r.message.session_id for r in telemetry]
-            + [r.message.session_id for r in statuses if r.message.session_id],
+            session_ids=[r.message.session_id for r in telemetry] + _named_in(statuses),
         )
         await work.load(session_ids=[c.session_id for c in work.commands.values() if c.session_id])
-        self._meter(work, telemetry)
+        strangers = [r for r in telemetry if r.message.session_id not in work.sessions]
+        await work.load(cp_ids=[r.message.cp_id for r in strangers])
+        adoption = await Adoption.prepare(
+            work,
+            self._prices.history,
+            statuses=[r.message for r in statuses],
+            strangers=[r.message for r in strangers],
+        )
+        self._meter(work, [r for r in telemetry if r.message.session_id in work.sessions])
         for status in statuses:
-            handle_status(work, status)
-        for reply in replies:
-            handle_reply(work, reply)
+            handle_status(work, status, adoption)
+        for interval in strangers:  # after the statuses, which say more of a session than an interval does
+            if interval.message.session_id not in work.sessions:
+                adoption.of_interval(interval.message)
+        self._meter(work, strangers)
+        await use_reservations(work, [r.message for r in statuses])
+        await self._answer(work, replies)
         for request in requests:
             REQUESTS.inc()
-            await handle_request(work, request, start_timeout_s=self._start_timeout_s, currency=self._prices.currency)
+            await handle_request(
+                work,
+                request,
+                start_timeout_s=self._start_timeout_s,
+                reservation_s=self._reservation_s,
+                currency=self._prices.currency,
+            )
+
+    async def _answer(self, work: Work, replies: Sequence[Received[Reply]]) -> None:
+        for reply in replies:
+            handle_reply(work, reply)
+        calls = [r for r in replies if _is_ocpp_call(work, r.message.command_id)]
+        if calls:
+            await answer_reservations(work, calls)
 
     def _meter(self, work: Work, telemetry: Sequence[Received[Telemetry]]) -> None:
         """Count intervals, and tell drivers of the newest of each session."""
@@ -123,6 +158,8 @@ class Effects:
             COUNTED.inc()
             work.metered(session)
             moment = received.message.interval_end
+            if session.source == StatusSource.OCPP.value:
+                moment = min(moment, work.now)  # stations' clocks may be wrong by years
             session.last_contact_at = max(session.last_contact_at or moment, moment)
             newest[session.session_id] = (session, received)
         for session, received in newest.values():
@@ -164,3 +201,18 @@ class Effects:
 
 def _inbox_id(received: Received[Any]) -> str:
     return f"{received.topic}:{received.id}"[:120]
+
+
+def _named_in(statuses: Sequence[Received[Status]]) -> list[str]:
+    """Every session that a status speaks of or that it shows on a connector."""
+    named = [r.message.session_id for r in statuses]
+    for received in statuses:
+        detail = received.message.detail
+        if detail is not None and detail.connectors is not None:
+            named += [connector.session_id for connector in detail.connectors]
+    return [session_id for session_id in named if session_id]
+
+
+def _is_ocpp_call(work: Work, command_id: str) -> bool:
+    command = work.commands.get(command_id)
+    return command is not None and command.action == CommandAction.OCPP_CALL

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from evcharging.apps.ev_central.admission import refusal
+from evcharging.apps.ev_central.driver_tokens import TokenBarred
 from evcharging.apps.ev_central.errors import StateForbids, UnknownChargePoint, UnknownSession
+from evcharging.apps.ev_central.placement import place_at
 from evcharging.apps.ev_central.prices import Prices, price_of, signal_of
 from evcharging.apps.ev_central.requests import accept
 from evcharging.apps.ev_central.statuses import fault, heal
@@ -20,7 +21,7 @@ from evcharging.domain.states import OUT_OF_REACH, ChargePointState
 from evcharging.messages.charge_points import Health
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.control import HealthReport, Registration
-from evcharging.messages.drivers import DriverRequest
+from evcharging.messages.drivers import Denial, DriverRequest
 from evcharging.messages.envelope import Event, new_traceparent
 from evcharging.messages.network import SiteSignal
 from evcharging.messages.topics import HEALTH, SITE_SIGNALS
@@ -87,7 +88,9 @@ class Operations:
                 Event(HEALTH, health, str(uuid4()), self._transactions.source, new_traceparent())
             )
 
-    async def start(self, cp_id: str, *, driver_id: str, kwh: float | None = None) -> str:
+    async def start(
+        self, cp_id: str, *, driver_id: str, kwh: float | None = None, connector_id: int | None = None
+    ) -> str:
         """Start a session for a driver, as if the driver had asked. Returns the command's id.
 
         Raises:
@@ -96,21 +99,29 @@ class Operations:
         async with self._transactions.begin() as work:
             await work.load(cp_ids=[cp_id])
             point = _known(work, cp_id)
-            why = refusal(point, work.active_session(cp_id))
-            if why is not None:
-                raise StateForbids(cp_id, point.state, "start a session", why=why.value)
+            place = await place_at(work, cp_id, driver_id, connector_id=connector_id)
+            if isinstance(place, Denial):
+                raise StateForbids(cp_id, point.state, "start a session", why=place.value)
             request = DriverRequest(
-                ts=work.now, request_id=f"req-{uuid4().hex}", driver_id=driver_id, cp_id=cp_id, kwh=kwh
+                ts=work.now,
+                request_id=f"req-{uuid4().hex}",
+                driver_id=driver_id,
+                cp_id=cp_id,
+                connector_id=connector_id,
+                kwh=kwh,
             )
-            _, command_id = accept(
-                work,
-                point,
-                request=request,
-                cause=request.request_id,
-                traceparent=new_traceparent(),
-                start_timeout_s=self._start_timeout_s,
-                currency=self._prices.currency,
-            )
+            try:
+                _, command_id = await accept(
+                    work,
+                    place,
+                    request=request,
+                    cause=request.request_id,
+                    traceparent=new_traceparent(),
+                    start_timeout_s=self._start_timeout_s,
+                    currency=self._prices.currency,
+                )
+            except TokenBarred as barred:
+                raise StateForbids(cp_id, point.state, "start a session", why=str(barred)) from None
         return command_id
 
     async def stop(self, cp_id: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from evcharging.apps.ev_central.accounts import close_session
 from evcharging.apps.ev_central.work import Work
+from evcharging.messages.charge_points import StatusSource
 from evcharging.messages.commands import CommandAction, CommandOutcome, Reply
 from evcharging.messages.envelope import Received
 from evcharging.store.simulator.rows import Phase
@@ -12,6 +15,8 @@ __all__ = ["handle_reply"]
 
 REFUSED = (CommandOutcome.REJECTED, CommandOutcome.EXPIRED, CommandOutcome.NOT_CONNECTED, CommandOutcome.TIMEOUT)
 LONGEST_DESCRIPTION = 500
+STATION_BEGINS_WITHIN = timedelta(seconds=120)
+"""A station that has taken a remote start waits for the cable: ConnectionTimeOut, usually a minute or two."""
 
 
 def handle_reply(work: Work, received: Received[Reply]) -> None:
@@ -26,7 +31,12 @@ def handle_reply(work: Work, received: Received[Reply]) -> None:
     command.answered_at = reply.ts
     work.changed(command)
     session = work.sessions.get(command.session_id or "")
-    if session is None or session.status != "ACTIVE" or reply.outcome not in REFUSED:
+    if session is None or session.status != "ACTIVE":
+        return
+    if reply.outcome not in REFUSED:
+        if command.action == CommandAction.START_SUPPLY and session.source == StatusSource.OCPP.value:
+            session.start_deadline = max(session.start_deadline, reply.ts + STATION_BEGINS_WITHIN)
+            work.changed(session)
         return
     if command.action == CommandAction.START_SUPPLY and session.phase is Phase.STARTING:
         reason = reply.error_code or reply.outcome.value.lower()

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from evcharging.apps.ev_central.accounts import close_session, progress
-from evcharging.apps.ev_central.admission import refusal
+from evcharging.apps.ev_central.denials import denial, deny, enter
+from evcharging.apps.ev_central.driver_tokens import TokenBarred, id_tag_for
+from evcharging.apps.ev_central.placement import Place, choose_place
+from evcharging.apps.ev_central.reservations import cancel_reservation, reserve
 from evcharging.apps.ev_central.work import Work
+from evcharging.messages.charge_points import StatusSource
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
-from evcharging.messages.drivers import (
-    ANY_CHARGE_POINT,
-    Denial,
-    DriverRequest,
-    DriverUpdate,
-    RequestKind,
-    UpdateStatus,
-)
+from evcharging.messages.drivers import Denial, DriverRequest, DriverUpdate, RequestKind, UpdateStatus
 from evcharging.messages.envelope import Received, derived_id
 from evcharging.messages.topics import DRIVER_UPDATES
-from evcharging.store.simulator import network
-from evcharging.store.simulator.rows import ChargePointRow, Phase, RequestRow, SessionRow
+from evcharging.store.simulator.rows import Phase, RequestRow, SessionRow
 
-__all__ = ["accept", "denial", "handle_request"]
+__all__ = ["accept", "handle_request"]
 
-CANDIDATES = 20
 DRIVER_CANCEL = "driver_cancel"
 
 
 async def handle_request(
-    work: Work, received: Received[DriverRequest], *, start_timeout_s: float, currency: str
+    work: Work, received: Received[DriverRequest], *, start_timeout_s: float, reservation_s: float, currency: str
 ) -> None:
     """Decide one request. A repeat of a request that was decided is told its standing again."""
     request = received.message
@@ -39,26 +34,29 @@ async def handle_request(
     elif known is not None:
         await _repeat(work, received, known)
     elif request.kind is RequestKind.RESERVE:
-        _deny(work, received, Denial.INVALID_REQUEST, "reservations are made at OCPP charge points only")
+        await reserve(work, received, reservation_s=reservation_s)
     else:
-        point, reason = await _choose(work, request)
-        if point is None or reason is not None:
-            _deny(work, received, reason or Denial.NO_FREE_CHARGE_POINT)
-        else:
-            accept(
+        place = await choose_place(work, request)
+        if isinstance(place, Denial):
+            deny(work, received, place)
+            return
+        try:
+            await accept(
                 work,
-                point,
+                place,
                 request=request,
                 cause=received.id,
                 traceparent=received.traceparent,
                 start_timeout_s=start_timeout_s,
                 currency=currency,
             )
+        except TokenBarred as barred:
+            deny(work, received, Denial.INVALID_REQUEST, str(barred))
 
 
-def accept(
+async def accept(
     work: Work,
-    point: ChargePointRow,
+    place: Place,
     *,
     request: DriverRequest,
     cause: str,
@@ -66,12 +64,19 @@ def accept(
     start_timeout_s: float,
     currency: str,
 ) -> tuple[SessionRow, str]:
-    """Enter the request and its session, tell the driver, command the start. Returns session and command id."""
+    """Enter the request and its session, tell the driver, command the start. Returns session and command id.
+
+    Raises:
+        TokenBarred: an OCPP station would not take the driver's token; nothing was entered.
+    """
+    point = place.point
+    of_station = point.source == StatusSource.OCPP.value
+    id_tag = await id_tag_for(work, request.driver_id) if of_station else None
     session = SessionRow(
         session_id=f"session-{derived_id(request.request_id, 'session')}",
         request_id=request.request_id,
         cp_id=point.cp_id,
-        connector_id=request.connector_id or 1,
+        connector_id=place.connector_id,
         driver_id=request.driver_id,
         source=point.source or "engine",
         status="ACTIVE",
@@ -82,9 +87,9 @@ def accept(
         last_contact_at=work.now,
         currency=currency,
     )
-    work.sessions[session.session_id] = session
+    work.know([session])
     work.changed(session)
-    row = _enter(work, request, UpdateStatus.ACCEPTED, cp_id=point.cp_id)
+    row = enter(work, request, UpdateStatus.ACCEPTED, cp_id=point.cp_id)
     row.session_id = session.session_id
     point.last_assigned_at = work.now
     work.changed(point)
@@ -103,64 +108,11 @@ def accept(
         cause=session.session_id,
         valid_s=start_timeout_s,
         session=session,
+        id_tag=id_tag,
         payload={"kwh": request.kwh} if request.kwh is not None else None,
         traceparent=traceparent,
     )
     return session, command_id
-
-
-def denial(request: DriverRequest, reason: Denial, *, now: datetime, detail: str | None = None) -> DriverUpdate:
-    """The word to a driver whose request is refused."""
-    return DriverUpdate(
-        ts=now,
-        request_id=request.request_id,
-        driver_id=request.driver_id,
-        cp_id=request.cp_id,
-        status=UpdateStatus.DENIED,
-        reason=reason.value,
-        detail=detail,
-    )
-
-
-async def _choose(work: Work, request: DriverRequest) -> tuple[ChargePointRow | None, Denial | None]:
-    if request.cp_id != ANY_CHARGE_POINT:
-        point = work.charge_points.get(request.cp_id)
-        return point, refusal(point, work.active_session(request.cp_id, request.connector_id or 1))
-    candidates = await network.free_charge_points(work.transaction, limit=CANDIDATES)
-    await work.load(cp_ids=[point.cp_id for point in candidates])
-    for candidate in candidates:
-        point = work.charge_points[candidate.cp_id]
-        if refusal(point, work.active_session(point.cp_id)) is None:
-            return point, None
-    return None, Denial.NO_FREE_CHARGE_POINT
-
-
-def _enter(work: Work, request: DriverRequest, status: UpdateStatus, *, cp_id: str) -> RequestRow:
-    row = RequestRow(
-        request_id=request.request_id,
-        driver_id=request.driver_id,
-        cp_id=cp_id,
-        connector_id=request.connector_id,
-        kwh=request.kwh,
-        created_at=work.now,
-        status=status.value,
-    )
-    work.requests[row.request_id] = row
-    work.changed(row)
-    return row
-
-
-def _deny(work: Work, received: Received[DriverRequest], reason: Denial, detail: str | None = None) -> None:
-    request = received.message
-    row = _enter(work, request, UpdateStatus.DENIED, cp_id=request.cp_id)
-    row.reason, row.ended_at = reason.value, work.now
-    work.send(
-        DRIVER_UPDATES,
-        denial(request, reason, now=work.now, detail=detail),
-        cause=received.id,
-        kind="driver-update:denied",
-        traceparent=received.traceparent,
-    )
 
 
 async def _repeat(work: Work, received: Received[DriverRequest], known: RequestRow) -> None:
@@ -194,6 +146,8 @@ async def _cancel(work: Work, received: Received[DriverRequest], known: RequestR
         return
     await work.load(session_ids=[known.session_id] if known.session_id else [])
     session = work.sessions.get(known.session_id or "")
+    if session is None and await cancel_reservation(work, received, known):
+        return
     if session is None or session.status != "ACTIVE":
         await _repeat(work, received, known)
         return

@@ -45,6 +45,9 @@ class CentralSettings(KafkaServiceSettings):
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 currency of the first tariff")
     start_timeout_s: float = Field(15.0, gt=0, le=60, description="a start command expires after this many seconds")
     engine_lost_s: float = Field(60.0, gt=0, description="a session unheard of for this many seconds is given up")
+    station_lost_s: float = Field(
+        86_400.0, gt=0, description="as --engine-lost-s for OCPP stations, which charge on while they are offline"
+    )
     settle_s: float = Field(10.0, gt=0, description="seconds an ended session waits for intervals still missing")
     retention_days: float = Field(7.0, gt=0, description="days that inbox and outbox rows are kept")
 

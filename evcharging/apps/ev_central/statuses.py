@@ -2,6 +2,7 @@
 
 A status is a report, not a wish: it is taken as it comes, also one that no rule leads to, for records in between may
 have been missed. The administrative stop is Central's own memory: whoever comes back without it is told to stop again.
+Of a station, the list of its connectors is the present, and what it names that is not known here is adopted.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from uuid import uuid4
 
 from evcharging.apps.ev_central.accounts import close_session, note_registers, progress, settled
+from evcharging.apps.ev_central.adoption import Adoption, is_past, let_go, take_connector
 from evcharging.apps.ev_central.work import Work
 from evcharging.domain.states import OUT_OF_REACH, WHOLE_CHARGE_POINT, ChargePointState, roll_up
-from evcharging.messages.charge_points import Status, StatusSource
+from evcharging.messages.charge_points import ConnectorDetail, Status, StatusDetail, StatusSource
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.envelope import Received
 from evcharging.messages.topics import DRIVER_UPDATES, STATUS
@@ -24,8 +26,8 @@ COMES_BACK = ("boot", "resumed")
 SPEAK_FOR_THEMSELVES = (StatusSource.ENGINE.value, StatusSource.OCPP.value)
 
 
-def handle_status(work: Work, received: Received[Status]) -> None:
-    """Apply one status that was not seen before. The charge point and its sessions must be loaded."""
+def handle_status(work: Work, received: Received[Status], adoption: Adoption) -> None:
+    """Apply one status that was not seen before. The charge point and the sessions it names must be loaded."""
     status = received.message
     point = work.charge_point(status.cp_id)
     if status.source is StatusSource.MQTT and point.source in SPEAK_FOR_THEMSELVES:
@@ -34,9 +36,11 @@ def handle_status(work: Work, received: Received[Status]) -> None:
     work.changed(point)
     if status.source is not StatusSource.CENTRAL and status.reason in COMES_BACK:
         heal(work, point, status.reason or HEALTHY)
-    session = _session_of(work, status)
+    session = _session_of(work, status, adoption)
     if session is not None:
-        _advance(work, received, session)
+        _advance(work, received, session, adoption)
+    if status.source is StatusSource.OCPP:
+        _adopt_what_is_on_connectors(work, status, adoption)
     if (
         point.administrative_stop
         and status.source is not StatusSource.CENTRAL
@@ -82,10 +86,26 @@ def _say_of_whole(work: Work, point: ChargePointRow, state: ChargePointState, re
         previous_state=point.state,
         reason=reason,
         source=StatusSource.CENTRAL,
+        detail=_as_told(work, point),
     )
     _take_over(point, status)
     work.changed(point)
     work.send(STATUS, status, cause=str(uuid4()), kind=f"status:{state.value}")
+
+
+def _as_told(work: Work, point: ChargePointRow) -> StatusDetail | None:
+    """What a station last said of its connectors: Central's word replaces the station's record in a compacted topic."""
+    if point.source != StatusSource.OCPP.value:
+        return None
+    connectors = []
+    for number, told in sorted(point.connectors.items()):
+        if number != WHOLE_CHARGE_POINT:
+            session = work.active_session(point.cp_id, number)
+            on_it = session.session_id if session is not None and session.phase is Phase.SUPPLYING else None
+            connectors.append(
+                ConnectorDetail(connector_id=number, state=told.state, session_id=on_it, ocpp_status=told.ocpp_status)
+            )
+    return StatusDetail(connectors=tuple(connectors), ocpp_version=point.ocpp_version)
 
 
 def _take_over(point: ChargePointRow, status: Status) -> None:
@@ -93,45 +113,68 @@ def _take_over(point: ChargePointRow, status: Status) -> None:
         told_by_mqtt = [number for number, said in point.connectors.items() if said.source == StatusSource.MQTT.value]
         for number in told_by_mqtt:
             del point.connectors[number]
-    point.connectors[status.connector_id] = ConnectorValue(status.state, status.source.value)
+    detail = status.detail or StatusDetail()
+    source = status.source.value
+    point.connectors[status.connector_id] = ConnectorValue(status.state, source, detail.ocpp_status)
+    if status.source is StatusSource.OCPP:
+        point.ocpp_version = detail.ocpp_version or point.ocpp_version
+        if detail.connectors:
+            point.connectors = {
+                c.connector_id: ConnectorValue(c.state, source, c.ocpp_status) for c in detail.connectors
+            }
     # A connector that was heard of speaks for a whole that was not: it is connected.
     states = {number: connector.state for number, connector in point.connectors.items()}
     point.state = roll_up({WHOLE_CHARGE_POINT: ChargePointState.ACTIVATED, **states})
     point.state_reason = status.reason
     if status.source is not StatusSource.CENTRAL:
-        point.source = status.source.value
+        point.source = source
         point.last_seen_at = status.ts
-        if status.detail is not None and status.detail.administrative_stop is not None:
-            point.administrative_stop = status.detail.administrative_stop
+        if detail.administrative_stop is not None:
+            point.administrative_stop = detail.administrative_stop
 
 
-def _session_of(work: Work, status: Status) -> SessionRow | None:
+def _session_of(work: Work, status: Status, adoption: Adoption) -> SessionRow | None:
     if status.session_id is not None:
-        return work.sessions.get(status.session_id)
+        session = work.sessions.get(status.session_id)
+        if session is None and status.source is StatusSource.OCPP:
+            session = adoption.of_status(status)
+            if is_past(status):
+                let_go(work, session)
+            elif status.detail is None or status.detail.last_seq is None:
+                take_connector(work, session)
+        return session
     if status.source is StatusSource.CENTRAL and status.state is ChargePointState.FAULT:
         return work.active_session(status.cp_id)
     return None
 
 
-def _advance(work: Work, received: Received[Status], session: SessionRow) -> None:
+def _adopt_what_is_on_connectors(work: Work, status: Status, adoption: Adoption) -> None:
+    for connector in (status.detail.connectors if status.detail is not None else None) or ():
+        if connector.session_id is not None and connector.session_id not in work.sessions:
+            adoption.of_connector(status, connector)
+
+
+def _advance(work: Work, received: Received[Status], session: SessionRow, adoption: Adoption) -> None:
     status = received.message
     detail = status.detail
     if status.source is not StatusSource.CENTRAL:
         session.last_contact_at = max(session.last_contact_at or status.ts, status.ts)
     if detail is not None:
         note_registers(session, start_wh=detail.register_start_wh, end_wh=detail.register_end_wh)
+        adoption.fill_in(session, detail)
+        session.started_at = detail.started_at or session.started_at
     work.changed(session)
     if session.status != "ACTIVE":
         return
     if status.state is ChargePointState.SUPPLYING:
-        session.phase = Phase.SUPPLYING
         session.started_at = session.started_at or status.ts
+        _supply(work, status, session)
         update = progress(session, now=work.now, kw=0.0, reason=status.reason)
     elif detail is not None and detail.last_seq is not None:
         session.phase = Phase.ENDING
         session.reason = status.reason or "charger_fault"
         session.expected_seq = detail.last_seq
-        session.ended_at = status.ts
+        session.ended_at = detail.ended_at or status.ts
         close_if_settled(work, session, traceparent=received.traceparent)
         return
     elif status.state in OUT_OF_REACH:
@@ -146,3 +189,14 @@ def _advance(work: Work, received: Received[Status], session: SessionRow) -> Non
         kind="driver-update:status",
         traceparent=received.traceparent,
     )
+
+
+def _supply(work: Work, status: Status, session: SessionRow) -> None:
+    if status.source is not StatusSource.OCPP:
+        session.phase = Phase.SUPPLYING
+    elif not is_past(status):
+        session.phase = Phase.SUPPLYING
+        session.reason = session.ended_at = session.expected_seq = None
+        take_connector(work, session)
+    elif session.phase is not Phase.ENDING:
+        let_go(work, session)

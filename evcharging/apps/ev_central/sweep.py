@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from evcharging.apps.ev_central.accounts import close_session
+from evcharging.apps.ev_central.admission import is_out_of_touch
+from evcharging.apps.ev_central.reservations import lapse
 from evcharging.apps.ev_central.statuses import fault
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
 from evcharging.domain.states import ChargePointState
-from evcharging.messages.charge_points import Alert, Severity
+from evcharging.messages.charge_points import Alert, Severity, StatusSource
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.envelope import derived_id
 from evcharging.messages.topics import ALERTS
@@ -31,6 +33,7 @@ __all__ = ["Sweep"]
 log = structlog.get_logger()
 
 EVERY_S = 1.0
+STATION_LOST_S = 86_400.0
 START_GRACE = timedelta(seconds=5)
 PRUNE_EVERY_S = 3600.0
 IDEMPOTENCY_KEYS_KEPT_FOR = timedelta(days=1)
@@ -41,7 +44,7 @@ class Sweep:
 
     Args:
         hearing: whether the log is read up to its end and the broker is there.
-        engine_lost_s, settle_s: see the settings of the same names.
+        engine_lost_s, station_lost_s, settle_s: see the settings of the same names.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class Sweep:
         *,
         hearing: Callable[[], bool],
         engine_lost_s: float,
+        station_lost_s: float = STATION_LOST_S,
         settle_s: float,
         retention: timedelta,
     ) -> None:
         self._transactions = transactions
         self._hearing = hearing
         self._engine_lost = timedelta(seconds=engine_lost_s)
+        self._station_lost = timedelta(seconds=station_lost_s)
         self._settle = timedelta(seconds=settle_s)
         self._retention = retention
         self._hearing_since: datetime | None = None
@@ -82,20 +87,37 @@ class Sweep:
             return 0
         self._hearing_since = self._hearing_since or now
         async with self._transactions.begin() as work:
-            sessions = await network.open_sessions(work.transaction)
-            overdue = {s.session_id: s for s in sessions if self._is_overdue(s, now)}
-            work.sessions.update(overdue)
-            await work.load(cp_ids=[session.cp_id for session in overdue.values()])
-            for session in overdue.values():
+            quiet = await network.quiet_sessions(
+                work.transaction,
+                commanded_before=now - START_GRACE,
+                ended_before=now - self._settle,
+                heard_before=now - self._engine_lost,
+                station_heard_before=now - self._station_lost,
+            )
+            work.know(quiet)
+            await work.load(cp_ids=[session.cp_id for session in quiet])
+            overdue = [session for session in quiet if self._is_overdue(work, session, now)]
+            for session in overdue:
                 self._end(work, session)
+            await lapse(work)
         return len(overdue)
 
-    def _is_overdue(self, session: SessionRow, now: datetime) -> bool:
+    def _is_overdue(self, work: Work, session: SessionRow, now: datetime) -> bool:
         hearing_since = self._hearing_since or now
         if session.phase is Phase.STARTING:
             return now - START_GRACE > max(session.start_deadline, hearing_since)
-        since = max(session.ended_at or session.last_contact_at or session.created_at, hearing_since)
-        return now - since > (self._settle if session.phase is Phase.ENDING else self._engine_lost)
+        heard = session.last_contact_at or session.created_at
+        of_station = session.source == StatusSource.OCPP.value
+        if session.phase is Phase.ENDING:
+            ended = session.ended_at or heard
+            if of_station:  # which may tell today of what ended yesterday, and is given the time to tell all of it
+                ended = max(ended, heard)
+            return now - max(ended, hearing_since) > self._settle
+        if not of_station:
+            return now - max(heard, hearing_since) > self._engine_lost
+        point = work.charge_points.get(session.cp_id)
+        connected = point is not None and not is_out_of_touch(point)
+        return not connected and now - max(heard, hearing_since) > self._station_lost
 
     def _end(self, work: Work, session: SessionRow) -> None:
         cause = f"{session.session_id}:sweep"
@@ -115,7 +137,8 @@ class Sweep:
             payload={"reason": reason},
         )
         point = work.charge_points.get(session.cp_id)
-        if point is not None and point.state is ChargePointState.SUPPLYING:
+        of_station = session.source == StatusSource.OCPP.value  # whose other connectors are none the worse for it
+        if point is not None and point.state is ChargePointState.SUPPLYING and not of_station:
             fault(work, point, reason)
 
     def _alert_of_gap(self, work: Work, session: SessionRow) -> None:

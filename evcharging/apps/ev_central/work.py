@@ -20,7 +20,7 @@ from evcharging.messages.topics import COMMANDS, Topic
 from evcharging.store import outbox
 from evcharging.store.outbox import Waiting
 from evcharging.store.simulator import network, tables
-from evcharging.store.simulator.rows import ChargePointRow, CommandRow, RequestRow, SessionRow
+from evcharging.store.simulator.rows import ChargePointRow, CommandRow, Phase, RequestRow, SessionRow
 
 __all__ = ["Work"]
 
@@ -41,6 +41,7 @@ class Work:
         self.sessions: dict[str, SessionRow] = {}
         self.requests: dict[str, RequestRow] = {}
         self.commands: dict[str, CommandRow] = {}
+        self._at: dict[str, dict[str, SessionRow]] = {}
         self._changed: dict[int, ChargePointRow | SessionRow | RequestRow | CommandRow] = {}
         self._metered: dict[str, SessionRow] = {}
         self._closed: list[SessionRow] = []
@@ -60,15 +61,14 @@ class Work:
         wanted = [cp_id for cp_id in cp_ids if cp_id not in self.charge_points]
         if wanted:
             self.charge_points.update(await network.charge_points(self.transaction, wanted))
-            for session in await network.active_sessions_at(self.transaction, wanted):
-                self.sessions.setdefault(session.session_id, session)
+            self.know(await network.active_sessions_at(self.transaction, wanted))
         missing = {session_id for session_id in session_ids if session_id not in self.sessions}
         if missing and self._cache is not None:
             cached = self._cache.find(missing)
-            self.sessions.update(cached)
+            self.know(cached.values())
             missing -= cached.keys()
         if missing:
-            self.sessions.update(await network.sessions(self.transaction, missing))
+            self.know((await network.sessions(self.transaction, missing)).values())
         unknown = [request_id for request_id in request_ids if request_id not in self.requests]
         if unknown:
             self.requests.update(await network.requests(self.transaction, unknown))
@@ -84,18 +84,23 @@ class Work:
             self.changed(row)
         return row
 
+    def know(self, sessions: Iterable[SessionRow]) -> None:
+        """Take sessions in; one that is here already stays as it is."""
+        for session in sessions:
+            if self.sessions.setdefault(session.session_id, session) is session:
+                self._at.setdefault(session.cp_id, {})[session.session_id] = session
+
+    def active_sessions(self, cp_id: str, connector_id: int | None = None) -> list[SessionRow]:
+        """The sessions that run at the charge point (or one connector of it), as far as they are here."""
+        return [
+            session
+            for session in self._at.get(cp_id, {}).values()
+            if session.status == "ACTIVE" and connector_id in (None, session.connector_id)
+        ]
+
     def active_session(self, cp_id: str, connector_id: int | None = None) -> SessionRow | None:
-        """The session that has the charge point (or one connector of it), if any."""
-        return next(
-            (
-                session
-                for session in self.sessions.values()
-                if session.cp_id == cp_id
-                and session.status == "ACTIVE"
-                and connector_id in (None, session.connector_id)
-            ),
-            None,
-        )
+        """One of them, if any."""
+        return next(iter(self.active_sessions(cp_id, connector_id)), None)
 
     def changed(self, row: ChargePointRow | SessionRow | RequestRow | CommandRow) -> None:
         """Have `save` write the row."""
@@ -125,6 +130,7 @@ class Work:
         valid_s: float,
         connector_id: int = 1,
         session: SessionRow | None = None,
+        id_tag: str | None = None,
         payload: dict[str, Any] | None = None,
         traceparent: str | None = None,
     ) -> str:
@@ -137,6 +143,7 @@ class Work:
             action=action,
             session_id=session.session_id if session else None,
             driver_id=session.driver_id if session else None,
+            id_tag=id_tag,
             payload=payload,
             expires_at=self.now + timedelta(seconds=valid_s),
         )
@@ -158,8 +165,8 @@ class Work:
         rows = list(self._changed.values())
         await network.save_charge_points(self.transaction, [r for r in rows if isinstance(r, ChargePointRow)])
         await network.save_requests(self.transaction, [r for r in rows if isinstance(r, RequestRow)])
-        # Sessions that end are written first: the one that follows on the same connector is then the only active one.
-        sessions = sorted((r for r in rows if isinstance(r, SessionRow)), key=lambda row: row.status == "ACTIVE")
+        # Sessions that leave their connector are written first: the one that follows is then the only one on it.
+        sessions = sorted((r for r in rows if isinstance(r, SessionRow)), key=_has_its_connector)
         await network.save_sessions(self.transaction, sessions)
         metered = [row for row in self._metered.values() if id(row) not in self._changed]
         await network.save_metering(self.transaction, metered)
@@ -170,3 +177,7 @@ class Work:
         return await outbox.enqueue(
             self.transaction, tables.outbox, self._events, owner=self._instance_id, now=self.now
         )
+
+
+def _has_its_connector(row: SessionRow) -> bool:
+    return row.status == "ACTIVE" and row.phase is not Phase.ENDING

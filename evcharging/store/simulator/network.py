@@ -8,8 +8,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Table, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import RowMapping, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.domain.states import ChargePointState
@@ -23,6 +22,7 @@ from evcharging.store.simulator.rows import (
     SessionRow,
     TariffRow,
 )
+from evcharging.store.upsert import upsert
 
 __all__ = [
     "active_sessions_at",
@@ -32,7 +32,7 @@ __all__ = [
     "end_requests",
     "every_charge_point",
     "free_charge_points",
-    "open_sessions",
+    "quiet_sessions",
     "requests",
     "save_charge_points",
     "save_commands",
@@ -73,24 +73,41 @@ async def every_charge_point(transaction: AsyncConnection) -> list[ChargePointRo
 
 
 async def free_charge_points(transaction: AsyncConnection, *, limit: int) -> list[ChargePointRow]:
-    """Charge points that could serve a driver now, the one that was idle longest first."""
+    """Charge points that could serve a driver now, the one that was idle longest first.
+
+    Those come first that serve nobody; of those that do, the ones with more connectors than sessions.
+    """
     points, sessions_ = tables.charge_points, tables.sessions
-    taken = select(sessions_.c.cp_id).where(sessions_.c.status == "ACTIVE")
-    result = await transaction.execute(
+    running = (
+        select(sessions_.c.cp_id, func.count().label("number"))
+        .where(sessions_.c.status == "ACTIVE")
+        .group_by(sessions_.c.cp_id)
+        .subquery()
+    )
+    could = (
         select(points)
-        .where(points.c.state == ChargePointState.ACTIVATED.value)
         .where(points.c.administrative_stop.is_(False))
         .where(points.c.source != "mqtt")
-        .where(points.c.cp_id.not_in(taken))
         .order_by(points.c.last_assigned_at.nulls_first(), points.c.cp_id)
         .limit(limit)
     )
-    return [_charge_point(row) for row in result.mappings()]
+    idle = could.where(points.c.state == ChargePointState.ACTIVATED.value).where(
+        points.c.cp_id.not_in(select(running.c.cp_id))
+    )
+    partly = (
+        could.join(running, running.c.cp_id == points.c.cp_id)
+        .where(points.c.state.in_([ChargePointState.ACTIVATED.value, ChargePointState.SUPPLYING.value]))
+        .where(running.c.number < points.c.connector_count)
+    )
+    found = [_charge_point(row) for row in (await transaction.execute(idle)).mappings()]
+    if len(found) < limit:
+        found += [_charge_point(row) for row in (await transaction.execute(partly)).mappings()]
+    return found
 
 
 async def save_charge_points(transaction: AsyncConnection, rows: Sequence[ChargePointRow]) -> None:
     """Insert or replace."""
-    await _upsert_dicts(transaction, tables.charge_points, [_charge_point_values(row) for row in rows])
+    await upsert(transaction, tables.charge_points, [_charge_point_values(row) for row in rows])
 
 
 async def requests(transaction: AsyncConnection, request_ids: Iterable[str]) -> dict[str, RequestRow]:
@@ -121,13 +138,29 @@ async def active_sessions_at(transaction: AsyncConnection, cp_ids: Iterable[str]
     return found
 
 
-async def open_sessions(transaction: AsyncConnection, *, limit: int | None = None) -> list[SessionRow]:
-    """Every active session, oldest first."""
+async def quiet_sessions(
+    transaction: AsyncConnection,
+    *,
+    commanded_before: datetime,
+    ended_before: datetime,
+    heard_before: datetime,
+    station_heard_before: datetime,
+) -> list[SessionRow]:
+    """Active sessions of which nothing was heard since those moments, by phase and source; oldest first."""
+    s = tables.sessions
+    heard = func.coalesce(s.c.last_contact_at, s.c.created_at, type_=s.c.created_at.type)
     statement = (
-        select(tables.sessions)
-        .where(tables.sessions.c.status == "ACTIVE")
-        .order_by(tables.sessions.c.created_at)
-        .limit(limit)
+        select(s)
+        .where(s.c.status == "ACTIVE")
+        .where(
+            or_(
+                and_(s.c.phase == Phase.STARTING.value, s.c.start_deadline < commanded_before),
+                and_(s.c.phase == Phase.ENDING.value, s.c.ended_at < ended_before),
+                and_(s.c.phase == Phase.SUPPLYING.value, s.c.source != "ocpp", heard < heard_before),
+                and_(s.c.phase == Phase.SUPPLYING.value, s.c.source == "ocpp", heard < station_heard_before),
+            )
+        )
+        .order_by(s.c.created_at)
     )
     return [_session(row) for row in (await transaction.execute(statement)).mappings()]
 
@@ -217,19 +250,7 @@ async def _by_key(transaction: AsyncConnection, table: Table, column: Any, keys:
 async def _upsert(transaction: AsyncConnection, table: Table, rows: Sequence[R]) -> None:
     if rows:
         names = [f.name for f in fields(rows[0])]
-        await _upsert_dicts(transaction, table, [{name: getattr(row, name) for name in names} for row in rows])
-
-
-async def _upsert_dicts(transaction: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(table)
-    key = [column.name for column in table.primary_key]
-    statement = insert.on_conflict_do_update(
-        index_elements=key,
-        set_={column.name: insert.excluded[column.name] for column in table.columns if column.name not in key},
-    )
-    await transaction.execute(statement, list(rows))
+        await upsert(transaction, table, [{name: getattr(row, name) for name in names} for row in rows])
 
 
 def _sqlite_metering(row: SessionRow) -> tuple[object, ...]:
@@ -255,15 +276,20 @@ def _sqlite_moment(moment: datetime | None) -> str | None:
 
 def _charge_point_values(row: ChargePointRow) -> dict[str, object]:
     values: dict[str, object] = {field.name: getattr(row, field.name) for field in fields(row)}
-    values["connectors"] = {str(number): [c.state.value, c.source] for number, c in row.connectors.items()}
+    values["connectors"] = {
+        str(number): [c.state.value, c.source, *([c.ocpp_status] if c.ocpp_status else [])]
+        for number, c in row.connectors.items()
+    }
+    values["connector_count"] = sum(number > 0 for number in row.connectors) or 1
     return values
 
 
 def _charge_point(row: RowMapping) -> ChargePointRow:
     values = dict(row)
+    del values["connector_count"]  # for queries
     connectors = {
-        int(connector_id): ConnectorValue(ChargePointState(state), source)
-        for connector_id, (state, source) in values.pop("connectors").items()
+        int(connector_id): ConnectorValue(ChargePointState(state), source, *more)
+        for connector_id, (state, source, *more) in values.pop("connectors").items()
     }
     return ChargePointRow(**{**values, "state": ChargePointState(values["state"]), "connectors": connectors})
 

@@ -10,7 +10,17 @@ from typing import NamedTuple
 
 from evcharging.domain.states import ChargePointState
 
-__all__ = ["ChargePointRow", "CommandRow", "ConnectorValue", "Phase", "RequestRow", "SessionRow", "TariffRow"]
+__all__ = [
+    "ChargePointRow",
+    "CommandRow",
+    "ConnectorValue",
+    "Phase",
+    "RequestRow",
+    "ReservationRow",
+    "ReservationStatus",
+    "SessionRow",
+    "TariffRow",
+]
 
 ZERO = Decimal(0)
 
@@ -20,6 +30,8 @@ class ConnectorValue(NamedTuple):
 
     state: ChargePointState
     source: str
+    ocpp_status: str | None = None
+    """The station's own word, where it says more: ``Reserved`` is ACTIVATED for everybody but one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +45,7 @@ class ChargePointRow:
     state_reason: str | None = None
     connectors: dict[int, ConnectorValue] = field(default_factory=dict)
     """The last word on each; 0 is the whole charge point."""
+    ocpp_version: str | None = None
     administrative_stop: bool = False
     source: str | None = None
     location: str | None = None
@@ -102,6 +115,35 @@ class SessionRow:
     register_end_wh: Decimal | None = None
     cost: Decimal = ZERO
     amended_at: datetime | None = None
+
+
+class ReservationStatus(StrEnum):
+    """Where a driver's reservation stands."""
+
+    REQUESTED = "REQUESTED"
+    """Asked of the charge point, which has not answered yet."""
+    ACTIVE = "ACTIVE"
+    USED = "USED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(slots=True, kw_only=True)
+class ReservationRow:
+    """A connector kept for a driver until ``expires_at``. ``reservation_id`` is 0 until it is entered."""
+
+    request_id: str
+    command_id: str
+    driver_id: str
+    cp_id: str
+    connector_id: int
+    id_tag: str
+    status: ReservationStatus
+    created_at: datetime
+    expires_at: datetime
+    reservation_id: int = 0
+    ended_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)

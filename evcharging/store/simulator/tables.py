@@ -25,19 +25,26 @@ from evcharging.store.types import ExactDecimal, UtcDateTime
 __all__ = [
     "SCHEMA",
     "charge_points",
+    "charging_profiles",
     "commands",
     "idempotency_keys",
     "inbox",
     "metadata",
+    "ocpp_stations",
     "outbox",
     "requests",
+    "reservations",
     "sessions",
+    "swarm_stations",
     "tariffs",
+    "tokens",
 ]
 
 SCHEMA = "simulator"
 metadata = MetaData()
 ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+HAS_ITS_CONNECTOR = "status = 'ACTIVE' AND phase <> 'ENDING'"
+"""A session that has ended and only waits for intervals leaves its connector to the next."""
 
 charge_points = Table(
     "charge_points",
@@ -46,6 +53,8 @@ charge_points = Table(
     Column("state", String(16), nullable=False),
     Column("state_reason", String(120)),
     Column("connectors", JSON, nullable=False),
+    Column("connector_count", Integer, nullable=False, server_default="1"),
+    Column("ocpp_version", String(8)),
     Column("administrative_stop", Boolean, nullable=False, default=False),
     Column("source", String(8)),
     Column("location", String(200)),
@@ -107,8 +116,8 @@ sessions = Table(
         "cp_id",
         "connector_id",
         unique=True,
-        sqlite_where=text("status = 'ACTIVE'"),
-        postgresql_where=text("status = 'ACTIVE'"),
+        sqlite_where=text(HAS_ITS_CONNECTOR),
+        postgresql_where=text(HAS_ITS_CONNECTOR),
     ),
     Index("sessions_by_charge_point", "cp_id", "created_at"),
     Index("sessions_by_time", "created_at", "session_id"),
@@ -135,6 +144,69 @@ commands = Table(
     Column("answered_at", UtcDateTime),
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id_tag", String(20), primary_key=True),
+    # OCPP compares idTags without regard to case (1.6, CiString20Type).
+    Column("folded", String(20), nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("parent_id_tag", String(20)),
+    Column("driver_id", String(64)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Index("tokens_by_driver", "driver_id"),
+)
+
+charging_profiles = Table(
+    "charging_profiles",
+    metadata,
+    Column("profile_id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("description", String(200), nullable=False),
+    Column("ocpp_version", String(8), nullable=False),
+    Column("profile", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+ocpp_stations = Table(
+    "ocpp_stations",
+    metadata,
+    Column("cp_id", String(48), primary_key=True),
+    Column("password_hash", String(255)),
+    Column("security_profile", Integer, nullable=False),
+    Column("boot_status", String(16), nullable=False),
+    Column("heartbeat_interval_s", Integer),
+    Column("configuration", JSON),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("reservation_id", Integer, primary_key=True, autoincrement=True),
+    Column("request_id", String(64), nullable=False, unique=True),
+    Column("command_id", String(64), nullable=False, unique=True),
+    Column("driver_id", String(64), nullable=False),
+    Column("cp_id", String(48), nullable=False),
+    Column("connector_id", Integer, nullable=False),
+    Column("id_tag", String(20), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Index(
+        "reservations_that_stand",
+        "cp_id",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
 tariffs = Table(
     "tariffs",
     metadata,
@@ -144,6 +216,16 @@ tariffs = Table(
     Column("solar_price_per_kwh", ExactDecimal),
     Column("currency", String(3), nullable=False),
     Index("tariffs_by_time", "valid_from"),
+)
+
+swarm_stations = Table(
+    "swarm_stations",
+    metadata,
+    Column("station_id", String(48), primary_key=True),
+    Column("running", Boolean, nullable=False),
+    Column("profile", String(64), nullable=False),
+    Column("csms_url", String(500)),
+    Column("changed_at", UtcDateTime, nullable=False),
 )
 
 inbox = Table(

@@ -1,0 +1,29 @@
+"""Inserting rows or replacing them by their primary key, in SQLite and in PostgreSQL alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+__all__ = ["upsert"]
+
+
+async def upsert(transaction: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert each of ``rows`` (whole rows, all with the same columns), or replace the one that has its key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: another unique index than the primary key forbids it.
+    """
+    if not rows:
+        return
+    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(table)
+    key = [column.name for column in table.primary_key]
+    statement = insert.on_conflict_do_update(
+        index_elements=key,
+        set_={column.name: insert.excluded[column.name] for column in table.columns if column.name not in key},
+    )
+    await transaction.execute(statement, list(rows))
