@@ -98,15 +98,20 @@ class FrameTrace:
 
 
 def _message(ts: datetime, cp_id: str, direction: Direction, frame: Frame | None, raw: bytes | str) -> OcppFrame:
-    message_type = action = message_id = None
+    message_type: int | None = None
+    action: str | None = None
+    message_id: str | None = None
     content: Any
     match frame:
-        case Call(message_id, action, payload):
-            message_type, content = 2, [2, message_id, action, _without_secrets(action, payload)]
-        case CallResult(message_id, payload):
-            message_type, content = 3, [3, message_id, payload]
-        case CallError(message_id, code, description, details):
-            message_type, content = 4, [4, message_id, code, description, details]
+        case Call():
+            message_type, message_id, action = 2, frame.message_id, frame.action
+            content = [2, message_id, action, _without_secrets(frame.action, frame.payload)]
+        case CallResult():
+            message_type, message_id = 3, frame.message_id
+            content = [3, message_id, frame.payload]
+        case CallError():
+            message_type, message_id = 4, frame.message_id
+            content = [4, message_id, frame.code, frame.description, frame.details]
         case None:
             content = _unread(raw)
     return OcppFrame(

@@ -14,6 +14,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from evcharging.ocpp.errors import Fault, error_code
 from evcharging.ocpp.schemas import actions
 from evcharging.ocpp.versions import OcppVersion
 
@@ -42,27 +43,16 @@ PREFIX: Final = "evcharging_gateway_"
 UNKNOWN: Final = "unknown"
 """Stands for every action that the standard does not have, so that garbage makes no labels."""
 
-ERROR_CODES: Final = frozenset(
-    [
+OUTCOMES: Final = frozenset(
+    {
         "ok",
         "timeout",
         "lost",
         "invalid",
-        "FormationViolation",
-        "FormatViolation",
-        "GenericError",
-        "InternalError",
-        "MessageTypeNotSupported",
-        "NotImplemented",
-        "NotSupported",
-        "OccurenceConstraintViolation",
+        *(error_code(fault, version) for fault in Fault for version in OcppVersion),
+        "FormatViolation",  # what many stations of 1.6 say
         "OccurrenceConstraintViolation",
-        "ProtocolError",
-        "PropertyConstraintViolation",
-        "RpcFrameworkError",
-        "SecurityError",
-        "TypeConstraintViolation",
-    ]
+    }
 )
 """What a call may end as; a station may answer anything, and all else counts as ``other``."""
 
@@ -90,7 +80,7 @@ class GatewayMetrics(Collector):
 
     def called(self, version: OcppVersion, action: str, seconds: float | None, outcome: str) -> None:
         """A call of ours ended."""
-        self._called.count(_action(version, action), seconds, outcome if outcome in ERROR_CODES else "other")
+        self._called.count(_action(version, action), seconds, outcome if outcome in OUTCOMES else "other")
 
     def ignored(self, reason: str) -> None:
         """A frame was not acted on."""
