@@ -1,0 +1,1 @@
+"""Load runs: many OCPP stations against any CSMS, in a shape, with thresholds and a report (`evcharging swarm`)."""

@@ -1,0 +1,193 @@
+"""Holds what stations metered against what the CSMS acknowledged: every transaction, every Wh, every kept message.
+
+The two sides come from different places: what a station metered is what it tells of its own transactions; what the CSMS
+acknowledged is read off the wire by `wire_tap`, answers and the requests they belong to. Pure bookkeeping.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+__all__ = ["Acknowledged", "Ledger", "LedgerFigures", "Metered"]
+
+MOST_PROBLEMS_TOLD: Final = 50
+
+_NO_START: Final = "the CSMS never acknowledged its start"
+
+TransactionId = int | str
+
+
+class Metered(NamedTuple):
+    """A transaction as its station knows it; ``meter_stop_wh`` is None while it runs.
+
+    ``start_kept`` and ``end_kept``: there was no connection then, so the message had to wait for one.
+    """
+
+    station_id: str
+    local_id: str
+    transaction_id: TransactionId | None
+    meter_start_wh: int
+    meter_stop_wh: int | None
+    start_kept: bool = False
+    end_kept: bool = False
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """A transaction as the CSMS acknowledged it, with how often each of its two ends was."""
+
+    station_id: str
+    transaction_id: TransactionId
+    meter_start_wh: int | None = None
+    meter_stop_wh: int | None = None
+    starts: int = 0
+    ends: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFigures:
+    """What the comparison came to.
+
+    Attributes:
+        began, ended: Transactions by the stations.
+        acknowledged: Those whose start and end the CSMS acknowledged.
+        metered_wh: What stations metered in transactions that ended.
+        acknowledged_wh: What the CSMS acknowledged of them: the difference of the registers it was sent.
+        kept_messages, delivered_messages: Transaction messages that had to wait for a connection, and those of them
+            that the CSMS acknowledged.
+        dropped_messages: Those given up.
+        repeated: Acknowledgements of the same end of the same transaction beyond the first: repeats after lost answers.
+        problems: One line for each thing that does not add up; empty for a clean ledger.
+        more_problems: How many more there are than told.
+    """
+
+    began: int
+    ended: int
+    acknowledged: int
+    metered_wh: int
+    acknowledged_wh: int
+    kept_messages: int
+    delivered_messages: int
+    dropped_messages: int
+    repeated: int
+    problems: tuple[str, ...] = ()
+    more_problems: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything adds up."""
+        return not self.problems
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Both sides of the books of one run."""
+
+    _metered: dict[tuple[str, str], Metered] = field(default_factory=dict)
+    _acknowledged: dict[tuple[str, TransactionId], Acknowledged] = field(default_factory=dict)
+    _dropped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def metered(self, transaction: Metered) -> None:
+        """Note what a station says of a transaction; the newest word counts."""
+        self._metered[(transaction.station_id, transaction.local_id)] = transaction
+
+    def start_acknowledged(self, station_id: str, transaction_id: TransactionId, meter_start_wh: int | None) -> None:
+        """The CSMS answered the start of a transaction."""
+        entry = self._entry(station_id, transaction_id)
+        entry.starts += 1
+        if meter_start_wh is not None:
+            entry.meter_start_wh = meter_start_wh
+
+    def end_acknowledged(self, station_id: str, transaction_id: TransactionId, meter_stop_wh: int | None) -> None:
+        """The CSMS answered the end of a transaction."""
+        entry = self._entry(station_id, transaction_id)
+        entry.ends += 1
+        if meter_stop_wh is not None:
+            entry.meter_stop_wh = meter_stop_wh
+
+    def dropped(self, station_id: str) -> None:
+        """A station gave up on a transaction message."""
+        self._dropped[station_id] += 1
+
+    def figures(self) -> LedgerFigures:
+        """Compare both sides."""
+        problems: list[str] = []
+        acknowledged = metered_wh = acknowledged_wh = kept = delivered = 0
+        seen: dict[tuple[str, TransactionId], Metered] = {}
+        for transaction in self._metered.values():
+            energy_wh = _energy_wh(transaction)
+            metered_wh += energy_wh
+            problem, entry = self._compare(transaction, seen)
+            kept += transaction.start_kept + transaction.end_kept
+            if entry is not None:
+                delivered += (transaction.start_kept and entry.starts > 0) + (transaction.end_kept and entry.ends > 0)
+            if problem:
+                problems.append(f"{transaction.station_id}, transaction {_name(transaction)}: {problem}")
+            if entry is not None and entry.meter_start_wh is not None and entry.meter_stop_wh is not None:
+                acknowledged += 1
+                acknowledged_wh += entry.meter_stop_wh - entry.meter_start_wh
+        for key, entry in self._acknowledged.items():
+            if key not in seen:
+                name = f"{entry.station_id}, transaction {entry.transaction_id}"
+                problems.append(f"{name}: the CSMS acknowledged it, no station has it")
+        problems += [
+            f"{station_id}: gave up on {count} transaction message{'s' if count > 1 else ''}"
+            for station_id, count in self._dropped.items()
+        ]
+        return LedgerFigures(
+            began=len(self._metered),
+            ended=sum(transaction.meter_stop_wh is not None for transaction in self._metered.values()),
+            acknowledged=acknowledged,
+            metered_wh=metered_wh,
+            acknowledged_wh=acknowledged_wh,
+            kept_messages=kept,
+            delivered_messages=delivered,
+            dropped_messages=sum(self._dropped.values()),
+            repeated=sum(max(0, e.starts - 1) + max(0, e.ends - 1) for e in self._acknowledged.values()),
+            problems=tuple(problems[:MOST_PROBLEMS_TOLD]),
+            more_problems=max(0, len(problems) - MOST_PROBLEMS_TOLD),
+        )
+
+    def _entry(self, station_id: str, transaction_id: TransactionId) -> Acknowledged:
+        key = (station_id, transaction_id)
+        entry = self._acknowledged.get(key)
+        if entry is None:
+            entry = self._acknowledged[key] = Acknowledged(station_id, transaction_id)
+        return entry
+
+    def _compare(
+        self, transaction: Metered, seen: dict[tuple[str, TransactionId], Metered]
+    ) -> tuple[str | None, Acknowledged | None]:
+        """What does not add up about a transaction, and its other side."""
+        if transaction.transaction_id is None:
+            return _NO_START, None
+        key = (transaction.station_id, transaction.transaction_id)
+        if key in seen:
+            return f"the CSMS gave it the id of {_name(seen[key])} too", None
+        seen[key] = transaction
+        entry = self._acknowledged.get(key)
+        return _difference(transaction, entry), entry
+
+
+def _difference(transaction: Metered, entry: Acknowledged | None) -> str | None:
+    if entry is None or not entry.starts:
+        return _NO_START
+    if transaction.meter_stop_wh is None:
+        return "it never ended"
+    if not entry.ends:
+        return "the CSMS never acknowledged its end"
+    told = (entry.meter_start_wh, entry.meter_stop_wh)
+    if told == (transaction.meter_start_wh, transaction.meter_stop_wh):
+        return None
+    metered = f"{transaction.meter_start_wh} to {transaction.meter_stop_wh} Wh"
+    return f"metered {metered}, acknowledged {told[0]} to {told[1]} Wh"
+
+
+def _energy_wh(transaction: Metered) -> int:
+    return 0 if transaction.meter_stop_wh is None else transaction.meter_stop_wh - transaction.meter_start_wh
+
+
+def _name(transaction: Metered) -> str:
+    return str(transaction.local_id if transaction.transaction_id is None else transaction.transaction_id)
