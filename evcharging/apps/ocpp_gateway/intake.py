@@ -14,6 +14,7 @@ from typing import Final, Protocol
 __all__ = ["Intake", "Outlet"]
 
 SHORTEST_HOLD_S: Final = 0.02
+ROUNDING_S: Final = 1e-6
 
 
 class Outlet(Protocol):
@@ -80,7 +81,7 @@ class Intake:
             return True
         now = self._clock()
         full_at = max(self._full_at, now) + 1.0 / self._per_s
-        if full_at - now > self._burst / self._per_s:
+        if full_at - now > self._burst / self._per_s + ROUNDING_S:
             return False
         self._full_at = full_at
         return True
@@ -96,8 +97,8 @@ class Intake:
         self._timer = None
         while held and self._spend():
             self._outlet.deliver(held.popleft())
-        if self._held is not held:
-            return  # closed by what was delivered
+            if self._held is not held:
+                return  # what was delivered made an end
         if held:
             self._timer = asyncio.get_running_loop().call_later(self._hold_s(), self._release)
         else:

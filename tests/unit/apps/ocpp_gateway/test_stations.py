@@ -1,0 +1,56 @@
+"""Registrations in memory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from evcharging.apps.ocpp_gateway.stations import StationRegistry
+from evcharging.messages.network import OcppConfig
+
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def config(cp_id: str, **fields: object) -> OcppConfig:
+    return OcppConfig(ts=NOW, cp_id=cp_id, **fields)  # type: ignore[arg-type]
+
+
+def registry(*, open_registration: bool = False) -> StationRegistry:
+    return StationRegistry(open_registration=open_registration, default=config)
+
+
+def test_a_station_is_found_once_it_is_registered_and_until_it_is_withdrawn() -> None:
+    stations = registry()
+    assert stations.find("CP-001") is None
+
+    stations.take(config("CP-001", security_profile=1))
+    assert stations.find("CP-001") == config("CP-001", security_profile=1)
+    assert len(stations) == 1
+
+    stations.take(config("CP-001", deleted=True))
+    assert stations.find("CP-001") is None
+
+
+def test_the_last_word_on_a_station_counts() -> None:
+    stations = registry()
+    stations.take(config("CP-001"))
+    stations.take(config("CP-001", security_profile=2))
+
+    assert stations.find("CP-001") == config("CP-001", security_profile=2)
+
+
+def test_a_station_that_is_forgotten_twice_is_simply_gone() -> None:
+    stations = registry()
+    stations.take(config("CP-001"))
+    stations.forget("CP-001")
+    stations.forget("CP-001")
+
+    assert stations.find("CP-001") is None
+
+
+def test_open_registration_lets_anybody_in_but_the_registered_by_their_registration() -> None:
+    stations = registry(open_registration=True)
+    stations.take(config("CP-001", security_profile=1))
+
+    assert stations.find("CP-002") == config("CP-002")
+    assert stations.registered("CP-002") is None
+    assert stations.find("CP-001") == config("CP-001", security_profile=1)
