@@ -22,7 +22,7 @@ from evcharging.domain.states import (
     roll_up,
 )
 from evcharging.messages.base import Message, rfc3339
-from evcharging.messages.charge_points import Health, Status, StatusSource, Telemetry
+from evcharging.messages.charge_points import ConnectorDetail, Health, Status, StatusSource, Telemetry
 from evcharging.messages.drivers import DriverUpdate
 
 __all__ = ["HEALTH_HOLDS", "ChargePointPicture"]
@@ -101,16 +101,49 @@ class ChargePointPicture:
             before = connector.said.get(status.source)
             if before is not None and (before == status or _is_late(status, before, received_at)):
                 return False
-        else:
-            connector = self._connectors[status.connector_id] = ConnectorPicture(status.state)
-        connector.said[status.source] = status
-        connector.last = status
-        connector.state = status.state
+        self._say(status)
+        self._list(status)
         if status.source is not StatusSource.CENTRAL:
             self.source = status.source
             self._saw(min(status.ts, received_at))
         self._roll_up()
         return True
+
+    def _say(self, status: Status) -> None:
+        connector = self._connectors.get(status.connector_id)
+        if connector is None:
+            connector = self._connectors[status.connector_id] = ConnectorPicture(status.state)
+        connector.said[status.source] = status
+        connector.last = status
+        connector.state = status.state
+
+    def _list(self, status: Status) -> None:
+        """Take a station's list of its connectors as the present, also of the one that the status speaks of.
+
+        Where Central lists them, it repeats what the station said last: good for what is not known here.
+        """
+        told = (status.detail.connectors if status.detail is not None else None) or ()
+        by_station = status.source is StatusSource.OCPP
+        for entry in told:
+            known = self._connectors.get(entry.connector_id)
+            heard = known is not None and known.last is not None
+            if heard and (not by_station or _says_the_same(known, entry)):
+                continue
+            self._say(
+                Status(
+                    ts=status.ts,
+                    cp_id=self.cp_id,
+                    connector_id=entry.connector_id,
+                    state=entry.state,
+                    session_id=entry.session_id,
+                    source=StatusSource.OCPP,
+                )
+            )
+        if told and by_station:
+            listed = {entry.connector_id for entry in told}
+            for connector_id in [number for number in self._connectors if number not in listed]:
+                del self._connectors[connector_id]
+                self._meters.pop(connector_id, None)
 
     def apply_telemetry(self, telemetry: Telemetry, received_at: datetime) -> bool:
         """Keep the newest interval of the newest session at a connector."""
@@ -282,6 +315,11 @@ class ChargePointPicture:
 
 def _is_late(message: M, before: M, received_at: datetime) -> bool:
     return message.ts < before.ts <= received_at
+
+
+def _says_the_same(connector: ConnectorPicture | None, entry: ConnectorDetail) -> bool:
+    last = None if connector is None else connector.last
+    return last is not None and (last.state, last.session_id) == (entry.state, entry.session_id)
 
 
 def _sum(total: float | None, part: float | None) -> float | None:

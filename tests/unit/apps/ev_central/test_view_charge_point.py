@@ -7,7 +7,7 @@ import pytest
 
 from evcharging.apps.ev_central.view_charge_point import ChargePointPicture
 from evcharging.domain.states import ChargePointState
-from evcharging.messages.charge_points import Health, Status, StatusSource, Telemetry
+from evcharging.messages.charge_points import ConnectorDetail, Health, Status, StatusDetail, StatusSource, Telemetry
 from evcharging.messages.drivers import DriverUpdate, UpdateStatus
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -350,3 +350,49 @@ def test_bills_of_the_past_are_forgotten(tell):
     for number in range(100):
         tell.bill(number, session_id=f"s-{number}")
     assert len(tell.point._bills) == 8
+
+
+def listed(*connectors: tuple[int, ChargePointState, str | None]) -> StatusDetail:
+    return StatusDetail(
+        connectors=tuple(
+            ConnectorDetail(connector_id=number, state=state, session_id=session_id)
+            for number, state, session_id in connectors
+        )
+    )
+
+
+def test_one_record_of_a_station_shows_every_connector_and_its_session(point: ChargePointPicture) -> None:
+    point.remember(source=StatusSource.OCPP, states={1: ACTIVATED}, last_seen=None)
+    detail = listed((0, ACTIVATED, None), (1, SUPPLYING, "s-1"), (2, ACTIVATED, None))
+    Teller(point).status(0, ACTIVATED, connector_id=2, source=StatusSource.OCPP, detail=detail)
+    record = point.record(after(1), currency="EUR")
+    assert record["connectors"] == [
+        {"connector_id": 1, "state": SUPPLYING, "session_id": "s-1"},
+        {"connector_id": 2, "state": ACTIVATED, "session_id": None},
+    ]
+    assert (record["state"], record["session_id"]) == (SUPPLYING, "s-1")
+
+
+def test_the_past_that_a_station_tells_of_is_not_taken_for_the_present(point: ChargePointPicture) -> None:
+    teller = Teller(point)
+    now = listed((0, ACTIVATED, None), (1, ACTIVATED, None))
+    teller.status(0, SUPPLYING, connector_id=1, session_id="late", source=StatusSource.OCPP, detail=now)
+    record = point.record(after(1), currency="EUR")
+    assert (record["state"], record["session_id"]) == (ACTIVATED, None)
+
+
+def test_a_connector_that_a_station_no_longer_lists_is_gone(point: ChargePointPicture) -> None:
+    teller = Teller(point)
+    teller.status(0, ACTIVATED, source=StatusSource.OCPP, detail=listed((0, ACTIVATED, None), (2, FAULT, None)))
+    teller.status(1, ACTIVATED, source=StatusSource.OCPP, detail=listed((0, ACTIVATED, None), (1, ACTIVATED, None)))
+    assert [c["connector_id"] for c in point.record(after(1), currency="EUR")["connectors"]] == [1]
+
+
+def test_central_repeating_a_stations_list_changes_nothing_that_the_station_said(point: ChargePointPicture) -> None:
+    teller = Teller(point)
+    teller.status(0, SUPPLYING, connector_id=1, session_id="s-1", source=StatusSource.OCPP)
+    detail = listed((1, ACTIVATED, None), (2, SUPPLYING, "s-2"))
+    teller.status(1, FAULT, source=StatusSource.CENTRAL, detail=detail)
+    connectors = point.record(after(2), currency="EUR")["connectors"]
+    assert [c["session_id"] for c in connectors] == ["s-1", "s-2"]
+    assert point.source is StatusSource.OCPP
