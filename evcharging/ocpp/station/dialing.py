@@ -26,6 +26,7 @@ __all__ = ["BoundedDial", "SourceAddresses", "TooManyStations", "make_room_for"]
 FILES_BESIDE_STATIONS = 256
 STATIONS_PER_ADDRESS = 20_000
 ADDRESSES_AT_MOST = 250
+MOST_STATIONS = 200_000
 PORT_RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 USUAL_PORT_RANGE = (32768, 60999)
 
@@ -114,12 +115,15 @@ class SourceAddresses:
             self._stations[destination] -= 1
 
 
-def make_room_for(stations: int, *, beside: int = FILES_BESIDE_STATIONS) -> None:
+def make_room_for(stations: int | None = None, *, beside: int = FILES_BESIDE_STATIONS) -> int:
     """Raise this process's limit of open files to the most it may have, and see that ``stations`` fit in.
 
     Args:
-        stations: sockets to be open at the same time.
+        stations: sockets to be open at the same time; None: as many as there is room for.
         beside: what the process needs besides.
+
+    Returns:
+        The stations that fit in: those asked for, or as many as there is room for.
 
     Raises:
         TooManyStations: they do not; names the command.
@@ -127,6 +131,8 @@ def make_room_for(stations: int, *, beside: int = FILES_BESIDE_STATIONS) -> None
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if stations is None:
+        return MOST_STATIONS if hard == resource.RLIM_INFINITY else max(min(hard - beside, MOST_STATIONS), 1)
     needed = stations + beside
     if hard != resource.RLIM_INFINITY and needed > hard:
         raise TooManyStations(
@@ -134,6 +140,7 @@ def make_room_for(stations: int, *, beside: int = FILES_BESIDE_STATIONS) -> None
             f"sudo prlimit --pid $$ --nofile={needed}:{needed} in this shell, then start again; or share them among "
             "several processes"
         )
+    return stations
 
 
 def _destination(url: str) -> tuple[str, int]:

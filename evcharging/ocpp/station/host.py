@@ -143,10 +143,12 @@ class StationHost:
         if hosted is None or hosted.task is None:
             return True
         hosted.stopping = True
-        in_order = hosted.station is not None and not hosted.broken
-        if in_order and hosted.station is not None:
-            in_order = await self._ended_well(hosted.station, hosted.task, reason, within_s)
-        await _cancelled([hosted.task])
+        in_order = False
+        try:
+            if hosted.station is not None and not hosted.broken:
+                in_order = await self._ended_well(hosted.station, hosted.task, reason, within_s)
+        finally:
+            await _cancelled([hosted.task])
         return in_order
 
     async def stop_all(self, *, reason: str = "Local", within_s: float = 10.0) -> int:

@@ -1,0 +1,292 @@
+"""Says on swarm.status how the stations of this worker are, and knows what of it the log has.
+
+A change goes out at once, a mere meter sample at most every few seconds; each station is told of again before its last
+word runs out, and at least one of them every second, so that other workers hear that this one lives. Whatever concerns
+a transaction can be waited for (`written`): the log has it before the CSMS hears of it, so that a worker killed in
+between leaves nothing that only the CSMS knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from evcharging.apps.swarm import metrics
+from evcharging.apps.swarm.handover import handover_of, policy_of, state_of
+from evcharging.bus.protocol import Bus, BusOverloaded, RecordRefused
+from evcharging.messages.envelope import Event, new_traceparent
+from evcharging.messages.network import SwarmState, SwarmStatus
+from evcharging.messages.topics import SWARM_STATUS
+from evcharging.ocpp.station.interfaces import StationSnapshot
+
+__all__ = ["REFRESH_S", "StatusBook"]
+
+log = structlog.get_logger()
+
+REFRESH_S: Final = 30.0
+HOLDS_S: Final = 3 * REFRESH_S
+WRITTEN_WITHIN_S: Final = 2.0
+TRY_AGAIN_S: Final = 0.2
+BEAT_S: Final = 1.0
+
+Signature = tuple[Any, ...]
+
+
+class StatusBook:
+    """One per worker. `open` a station, `mark` it when it changes, `close` it with its last word.
+
+    Args:
+        bus: where to.
+        worker: its name, for people.
+        holder: this life of it, for other workers.
+        now: the time in UTC.
+        may_speak: whether statuses may go out; what is marked meanwhile goes out later.
+        sample_every_s: longest time between two statuses of a station that charges.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        worker: str,
+        holder: str,
+        now: Callable[[], datetime],
+        may_speak: Callable[[], bool],
+        sample_every_s: float,
+    ) -> None:
+        self._bus = bus
+        self._worker = worker
+        self._holder = holder
+        self._now = now
+        self._may_speak = may_speak
+        self._sample_every_s = sample_every_s
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        """By the age of their last status, the oldest first."""
+        self._marked: dict[str, bool] = {}
+        self._wake = asyncio.Event()
+        self._number = 0
+
+    def __contains__(self, station_id: str) -> bool:
+        return station_id in self._entries
+
+    def open(
+        self, station_id: str, *, term: int, read: Callable[[], StationSnapshot], queue: Sequence[dict[str, Any]]
+    ) -> None:
+        """Speak for a station from now on, and say so at once; ``read`` tells how it is, ``queue`` is its own."""
+        self._entries[station_id] = _Entry(term, read, queue)
+        self.mark(station_id, urgent=True)
+
+    def mark(self, station_id: str, *, urgent: bool = False) -> None:
+        """The station is another one now; ``urgent``: say so even if it looks the same."""
+        if station_id in self._entries:
+            self._marked[station_id] = urgent or self._marked.get(station_id, False)
+            self._wake.set()
+
+    async def written(self, station_id: str) -> None:
+        """Return once the log has what is so now; after two seconds in any case, and at once without a broker."""
+        entry = self._entries.get(station_id)
+        if entry is None:
+            return
+        if not self._bus.health().connected:
+            metrics.UNWRITTEN.inc()
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry.waiters.append(waiter)
+        self.mark(station_id, urgent=True)
+        try:
+            async with asyncio.timeout(WRITTEN_WITHIN_S):
+                await waiter
+        except TimeoutError:
+            metrics.UNWRITTEN.inc()
+
+    async def close(
+        self, station_id: str, snapshot: StationSnapshot | None = None, *, state: SwarmState = SwarmState.STOPPED
+    ) -> SwarmStatus | None:
+        """Say the last word of a station: it is let go of. Returns what was said, None where it was not ours."""
+        entry = self.forget(station_id)
+        if entry is None:
+            return None
+        status = self._status(station_id, entry, snapshot or entry.read(), state=state, released=True)
+        while True:
+            try:
+                await self._bus.publish(self._event(status))
+            except BusOverloaded:
+                await asyncio.sleep(TRY_AGAIN_S)
+            else:
+                return status
+
+    def forget(self, station_id: str) -> _Entry | None:
+        """Never speak for the station again, not even a last word: it is another worker's."""
+        self._marked.pop(station_id, None)
+        entry = self._entries.pop(station_id, None)
+        if entry is not None:
+            _resolve(entry.waiters)
+        return entry
+
+    def figures(self) -> tuple[Counter[str], float]:
+        """Stations by state and the power of all, as last said."""
+        states = Counter(entry.state.value for entry in self._entries.values())
+        return states, sum(entry.kw for entry in self._entries.values())
+
+    async def run(self) -> None:
+        """Say what is to be said until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._write())
+            group.create_task(self._beat())
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            turn = 0
+            while self._marked:
+                if not self._may_speak():
+                    await asyncio.sleep(TRY_AGAIN_S)
+                    continue
+                station_id = next(iter(self._marked))
+                urgent = self._marked.pop(station_id)
+                try:
+                    await self._say(station_id, urgent=urgent)
+                except BusOverloaded:
+                    self.mark(station_id, urgent=urgent)
+                    await asyncio.sleep(TRY_AGAIN_S)
+                turn += 1
+                if turn % 200 == 0:
+                    await asyncio.sleep(0)
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            now_s = loop.time()
+            for station_id, entry in self._entries.items():
+                age_s = now_s - entry.said_at
+                if age_s >= REFRESH_S or (entry.kw > 0.0 and age_s >= self._sample_every_s):
+                    self.mark(station_id, urgent=True)
+            oldest = next(iter(self._entries), None)
+            newest = next(reversed(self._entries), None)
+            if oldest is not None and newest is not None and now_s - self._entries[newest].said_at >= BEAT_S / 2:
+                self.mark(oldest, urgent=True)
+
+    async def _say(self, station_id: str, *, urgent: bool) -> None:
+        entry = self._entries.get(station_id)
+        if entry is None:
+            return
+        try:
+            snapshot = entry.read()
+        except Exception:
+            log.exception("a station cannot be read", station_id=station_id)
+            return
+        now_s = asyncio.get_running_loop().time()
+        signature = _signature(snapshot, entry.queue)
+        if not urgent and signature == entry.signature and now_s - entry.said_at < self._sample_every_s:
+            return
+        status = self._status(station_id, entry, snapshot)
+        waiters, entry.waiters = entry.waiters, []
+        try:
+            acknowledged = await self._bus.publish(self._event(status))
+        except BusOverloaded:
+            entry.waiters[:0] = waiters
+            raise
+        except RecordRefused:
+            log.exception("a status is too large", station_id=station_id)
+            _resolve(waiters)
+            return
+        entry.said_at, entry.signature = now_s, signature
+        if station_id in self._entries:
+            self._entries.move_to_end(station_id)
+        if waiters:
+            acknowledged.add_done_callback(partial(_acknowledged, waiters))
+
+    def _status(
+        self,
+        station_id: str,
+        entry: _Entry,
+        snapshot: StationSnapshot,
+        *,
+        state: SwarmState | None = None,
+        released: bool = False,
+    ) -> SwarmStatus:
+        records = [connector.transaction for connector in snapshot.connectors if connector.transaction is not None]
+        running = [record for record in records if record.ended_at_s is None]
+        if running:
+            entry.kwh = snapshot.session_kwh
+        entry.state = state or state_of(snapshot)
+        entry.kw = snapshot.kw if state is None else 0.0
+        return SwarmStatus(
+            ts=self._now(),
+            station_id=station_id,
+            state=entry.state,
+            profile=snapshot.profile,
+            kw=round(entry.kw, 3),
+            kwh=round(entry.kwh, 3),
+            register_wh=round(snapshot.register_wh, 3),
+            transaction_id=running[0].transaction_id if running else None,
+            policy=policy_of(snapshot.policy),
+            worker=self._worker,
+            holds_s=None if entry.state is SwarmState.STOPPED else HOLDS_S,
+            handover=handover_of(snapshot, entry.queue, term=entry.term, holder=self._holder, released=released),
+        )
+
+    def _event(self, status: SwarmStatus) -> Event[SwarmStatus]:
+        self._number += 1
+        return Event(
+            SWARM_STATUS,
+            status,
+            id=f"{self._holder}-{self._number}",
+            source=f"swarm/{self._worker}",
+            traceparent=new_traceparent(),
+        )
+
+
+class _Entry:
+    __slots__ = ("kw", "kwh", "queue", "read", "said_at", "signature", "state", "term", "waiters")
+
+    def __init__(self, term: int, read: Callable[[], StationSnapshot], queue: Sequence[dict[str, Any]]) -> None:
+        self.term = term
+        self.read = read
+        self.queue = queue
+        self.said_at = float("-inf")
+        self.signature: Signature = ()
+        self.state = SwarmState.OFFLINE
+        self.kw = 0.0
+        self.kwh = 0.0
+        self.waiters: list[asyncio.Future[None]] = []
+
+
+def _signature(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Signature:
+    """What makes a station another one to others; its meter does not."""
+    return (
+        snapshot.running,
+        snapshot.connected,
+        snapshot.policy,
+        len(queue),
+        tuple(
+            (
+                connector.state,
+                None
+                if (record := connector.transaction) is None
+                else (record.local_id, record.transaction_id, record.ended_at_s),
+            )
+            for connector in snapshot.connectors
+        ),
+    )
+
+
+def _acknowledged(waiters: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.warning("a status did not reach the log", error=repr(error))
+    _resolve(waiters)
+
+
+def _resolve(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        with contextlib.suppress(asyncio.InvalidStateError):
+            waiter.set_result(None)

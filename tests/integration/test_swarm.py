@@ -1,0 +1,202 @@
+"""A swarm worker with real stations against the `ocpp` package's central system, over a log in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.ocpp_package import CentralSystem, central_system
+from tests.support.swarm import Csms, SwarmRig, swarm_rig
+
+
+@pytest.fixture
+def csms() -> Csms:
+    return Csms()
+
+
+@pytest.fixture
+async def central(csms: Csms) -> AsyncIterator[CentralSystem]:
+    async with central_system(answers=csms.answers()) as central:
+        yield central
+
+
+@pytest.fixture
+async def rig(central: CentralSystem) -> AsyncIterator[SwarmRig]:
+    async with swarm_rig(central.url) as rig:
+        yield rig
+
+
+async def test_stations_that_are_desired_boot_and_are_told_of(central: CentralSystem, rig: SwarmRig) -> None:
+    await rig.desire("PY-SIM-0001", "PY-SIM-0002")
+    await rig.start("w1")
+    peer = await central.connected("PY-SIM-0001")
+    await peer.next("BootNotification")
+    status = await rig.until_status("PY-SIM-0002", lambda status: status.state == "available")
+    assert status.worker == "w1"
+    assert any("BootNotification sent" in line for line in await rig.lines("PY-SIM-0001"))
+    assert peer.errors == []
+
+
+async def test_a_station_charges_and_stops_when_it_is_no_longer_desired(
+    central: CentralSystem, rig: SwarmRig, csms: Csms
+) -> None:
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="eager")
+    status = await rig.until_status("PY-SIM-0001", lambda status: status.kw > 0 and status.transaction_id is not None)
+    assert status.state == "charging"
+    assert status.transaction_id in csms.open
+    await rig.desire("PY-SIM-0001", running=False)
+    stopped = await rig.until_status("PY-SIM-0001", lambda status: status.state == "stopped")
+    assert csms.stops[1].get("reason", "Local") == "Local"
+    assert (stopped.kw, stopped.transaction_id) == (0.0, None)
+    assert stopped.register_wh >= csms.stops[1]["meter_stop"]
+
+
+async def test_a_price_acts_at_once_on_what_charges(central: CentralSystem, rig: SwarmRig, csms: Csms) -> None:
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="eager")
+    await rig.until_status("PY-SIM-0001", lambda status: status.kw > 0)
+    await rig.signal(99.0)
+    await rig.until(lambda: not csms.open)
+    status = await rig.until_status("PY-SIM-0001", lambda status: status.policy and status.policy.action == "wait")
+    assert "Price too high (99.00 > 25.00)" in status.policy.reason
+    await rig.signal(5.0)
+    await rig.until(lambda: bool(csms.open))
+
+
+async def test_a_worker_that_died_leaves_its_stations_to_the_next_with_register_and_transaction(
+    central: CentralSystem, rig: SwarmRig, csms: Csms
+) -> None:
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="eager")
+    before = await rig.until_status("PY-SIM-0001", lambda status: status.kwh > 0.002 and status.transaction_id == 1)
+    await rig.kill("w1")
+    await rig.start("w2")
+    after = await rig.until_status("PY-SIM-0001", lambda status: status.worker == "w2" and status.kw > 0)
+    assert after.handover.term > before.handover.term
+    assert csms.stops[1]["reason"] == "PowerLoss"
+    assert csms.stops[1]["meter_stop"] >= before.register_wh - 1
+    assert after.register_wh >= csms.stops[1]["meter_stop"]
+    assert csms.open == {2}
+    assert csms.repeated_stops == 0
+
+
+async def test_a_second_worker_takes_its_share_and_each_station_is_run_once(
+    central: CentralSystem, rig: SwarmRig
+) -> None:
+    ids = [f"PY-SIM-{number:04}" for number in range(1, 13)]
+    first = await rig.start("w1")
+    await rig.desire(*ids)
+    await rig.until(lambda: len(first.host) == 12)
+    kept_from_the_start = {station_id: len(central.peers.get(station_id, ())) for station_id in ids}
+    second = await rig.start("w2")
+    await rig.until(lambda: len(second.host) > 0 and len(first.host) + len(second.host) == 12)
+    assert not set(first.host) & set(second.host)
+    statuses = await rig.statuses()
+    for station_id in second.host:
+        await central.connected(station_id, times=2)
+    for station_id in first.host:
+        assert len(central.peers[station_id]) == max(kept_from_the_start[station_id], 1), "its socket was kept"
+        assert statuses[station_id].worker == "w1"
+
+
+async def test_a_stop_ends_transactions_and_closes_with_1001(central: CentralSystem, rig: SwarmRig, csms: Csms) -> None:
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="eager")
+    await rig.until_status("PY-SIM-0001", lambda status: status.kw > 0 and status.transaction_id == 1)
+    peer = await central.connected("PY-SIM-0001")
+    await rig.stop("w1")
+    assert csms.open == set()
+    assert csms.stops[1].get("reason", "Local") == "Local"
+    status = (await rig.statuses())["PY-SIM-0001"]
+    assert status.handover.released
+    assert status.state == "offline"
+    await rig.until(lambda: peer.charge_point._connection.close_code is not None)
+    assert peer.charge_point._connection.close_code == 1001
+
+
+async def test_a_stop_that_hands_over_leaves_the_transaction_to_the_next_worker(
+    central: CentralSystem, rig: SwarmRig, csms: Csms
+) -> None:
+    await rig.start("w1", hand_over=True)
+    await rig.desire("PY-SIM-0001", profile="eager")
+    await rig.until_status("PY-SIM-0001", lambda status: status.kwh > 0.002 and status.transaction_id == 1)
+    peer = await central.connected("PY-SIM-0001")
+    await rig.stop("w1")
+    assert csms.open == {1}
+    assert peer.charge_point._connection.close_code == 1001
+    await rig.start("w2")
+    await rig.until(lambda: 1 in csms.stops)
+    assert csms.stops[1]["reason"] == "PowerLoss"
+
+
+async def test_what_a_stopped_station_left_open_is_told_to_its_csms_and_then_it_is_quiet(
+    central: CentralSystem, rig: SwarmRig, csms: Csms
+) -> None:
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="eager")
+    await rig.until_status("PY-SIM-0001", lambda status: status.kwh > 0.001 and status.transaction_id == 1)
+    await rig.kill("w1")
+    await rig.desire("PY-SIM-0001", running=False)
+    worker = await rig.start("w2")
+    await rig.until_status("PY-SIM-0001", lambda status: status.state == "stopped" and status.worker == "w2")
+    assert csms.stops[1]["reason"] == "PowerLoss"
+    assert csms.open == set()
+    assert len(worker.host) == 0
+
+
+async def test_a_profile_that_is_not_there_costs_that_station_only(central: CentralSystem, rig: SwarmRig) -> None:
+    worker = await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="no-such-profile")
+    await rig.desire("PY-SIM-0002")
+    await rig.until_status("PY-SIM-0002", lambda status: status.state == "available")
+    assert list(worker.host) == ["PY-SIM-0002"]
+    await rig.desire("PY-SIM-0001", profile="eager")
+    await rig.until(lambda: len(worker.host) == 2)
+
+
+async def test_another_profile_lets_a_station_begin_anew_with_its_register(
+    central: CentralSystem, rig: SwarmRig, csms: Csms
+) -> None:
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="eager")
+    charged = await rig.until_status("PY-SIM-0001", lambda status: status.kwh > 0.001 and status.transaction_id == 1)
+    await rig.desire("PY-SIM-0001", profile="no-transactions")
+    status = await rig.until_status(
+        "PY-SIM-0001", lambda status: status.profile == "no-transactions" and status.state == "available"
+    )
+    assert status.register_wh >= charged.register_wh
+    assert csms.open == set()
+
+
+async def test_a_station_that_is_removed_is_stopped(central: CentralSystem, rig: SwarmRig) -> None:
+    worker = await rig.start("w1")
+    await rig.desire("PY-SIM-0001")
+    await rig.until(lambda: len(worker.host) == 1)
+    await rig.remove("PY-SIM-0001")
+    await rig.until(lambda: len(worker.host) == 0)
+
+
+async def test_nothing_about_a_transaction_reaches_the_csms_before_the_log_has_it(
+    central: CentralSystem, rig: SwarmRig, csms: Csms
+) -> None:
+    await rig.start("w1")
+    with_open_transaction: list[bool] = []
+    original = csms._start
+
+    async def looking(**request: object) -> dict[str, object]:
+        status = (await rig.statuses())["PY-SIM-0001"]
+        with_open_transaction.append(bool(status.handover.transactions) and bool(status.handover.queue))
+        return original(**request)
+
+    central_answers = {"StartTransaction": looking, "StopTransaction": csms._stop}
+    async with central_system(answers=central_answers) as other:
+        rig.csms_url = other.url
+        await rig.desire("PY-SIM-0001", profile="eager")
+        async with asyncio.timeout(10):
+            while not with_open_transaction:
+                await asyncio.sleep(0.01)
+        assert with_open_transaction == [True]
+        await rig.stop("w1")
