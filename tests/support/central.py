@@ -106,6 +106,7 @@ class CentralRig:
         self.bus = MemoryBus(log, wall_clock=clock.timestamp)
         self.relay = OutboxRelay(self.bus, database, tables.outbox, owner=name, now=clock)
         transactions = Transactions(database=database, bus=self.bus, relay=self.relay, instance_id=name, now=clock)
+        self.transactions = transactions
         self.operations = Operations(transactions, prices, site_id="site-1", start_timeout_s=15)
         self.effects = Effects(transactions, prices, start_timeout_s=15)
         self.consumer = Consumer(

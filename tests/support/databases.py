@@ -27,8 +27,8 @@ class BreakableDatabase(Database, ABC):
 class BreakableSqlite(BreakableDatabase):
     """Its file is moved away, and a directory stands in its place."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(database_url(str(path)), schema=SCHEMA)
+    def __init__(self, path: Path, *, schema: str = SCHEMA) -> None:
+        super().__init__(database_url(str(path)), schema=schema)
         self._path = path
 
     @contextlib.asynccontextmanager

@@ -15,8 +15,11 @@ from pydantic import SecretStr
 
 from evcharging.apps.ev_central.api.app import create_app
 from evcharging.apps.ev_central.readiness import Readiness
+from evcharging.apps.ev_central.swarm import Swarm
+from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.apps.ev_central.view_reader import ViewReader
+from evcharging.apps.runtime.behaviour_profiles import load_profiles
 from evcharging.apps.runtime.http import bind, serving
 from evcharging.bus.memory_log import MemoryLog
 from evcharging.messages.charge_points import Telemetry
@@ -28,23 +31,33 @@ from tests.support.central import CentralRig, Clock, a_moment, make_rig
 from tests.support.databases import BreakableDatabase, BreakableSqlite
 
 PATIENCE_S = 10.0
+MOST_STATIONS = 3_000
 
 
 class WebRig:
     """A Central with HTTP. ``http`` calls it without a port."""
 
-    def __init__(self, core: CentralRig, database: BreakableDatabase, *, token: str | None = None) -> None:
+    def __init__(
+        self, core: CentralRig, database: BreakableDatabase, history: BreakableDatabase, *, token: str | None = None
+    ) -> None:
         self.core = core
         self.database = database
+        self.history = history
         self.clock = core.clock
         self.view = NetworkView(site_id="site-1")
-        self.reader = ViewReader(core.bus, self.view, now=core.clock)
+        profiles = load_profiles()
+        self.swarm_view = SwarmView(profiles)
+        self.swarm = Swarm(core.transactions, self.swarm_view, profiles, most_stations=MOST_STATIONS)
+        self.reader = ViewReader(core.bus, self.view, self.swarm_view, now=core.clock)
         self.readiness = Readiness(bus=core.bus, database=database, effects=core.consumer, view=self.reader)
         self.app: FastAPI = create_app(
             operations=core.operations,
             view=self.view,
+            swarm=self.swarm,
+            swarm_view=self.swarm_view,
             readiness=self.readiness,
             database=database,
+            history_database=history,
             api_token=SecretStr(token) if token else None,
             now=core.clock,
         )
@@ -114,30 +127,35 @@ class WebRig:
             sock.close()
 
 
-_template: list[bytes] = []
+_templates: dict[str, bytes] = {}
 
 
-async def _migrated() -> bytes:
+async def _migrated(schema: str) -> bytes:
     """An empty database at the newest schema; made once, since making it takes longer than most tests."""
-    if not _template:
+    if schema not in _templates:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "simulator.db"
-            database = Database(database_url(str(path)), schema="simulator")
+            path = Path(folder) / f"{schema}.db"
+            database = Database(database_url(str(path)), schema=schema)
             await migrate_database(database)
             await database.close()
-            _template.append(path.read_bytes())
-    return _template[0]
+            _templates[schema] = path.read_bytes()
+    return _templates[schema]
+
+
+async def _breakable(folder: Path, schema: str) -> BreakableSqlite:
+    path = folder / f"{schema}.db"
+    path.write_bytes(await _migrated(schema))
+    return BreakableSqlite(path, schema=schema)
 
 
 @contextlib.asynccontextmanager
 async def running_web(folder: Path, *, token: str | None = None) -> AsyncIterator[WebRig]:
-    """A Central with HTTP on a database in ``folder``."""
-    path = folder / "simulator.db"
-    path.write_bytes(await _migrated())
-    database = BreakableSqlite(path)
+    """A Central with HTTP on databases in ``folder``."""
+    database, history = await _breakable(folder, "simulator"), await _breakable(folder, "history")
     try:
         core = await make_rig(MemoryLog(), database, Clock())
-        async with WebRig(core, database, token=token).running() as rig:
+        async with WebRig(core, database, history, token=token).running() as rig:
             yield rig
     finally:
+        await history.close()
         await database.close()

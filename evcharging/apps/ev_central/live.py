@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from typing import Any
 
-import orjson
 import structlog
 from prometheus_client import Counter, Gauge
 
-from evcharging.apps.ev_central.view import Changes, NetworkView
-from evcharging.domain.states import ChargePointState
-from evcharging.messages.base import rfc3339
-from evcharging.messages.network import SiteSignal
+from evcharging.apps.ev_central.live_encoding import LiveEncoder, Tick
+from evcharging.apps.ev_central.swarm_view import SwarmView
+from evcharging.apps.ev_central.view import NetworkView
 from evcharging.store.database import DatabaseUnavailable
 from evcharging.store.simulator.session_records import Totals
 
@@ -36,7 +31,6 @@ TICKS_KEPT = 25
 TOTALS_EVERY_S = 1.0
 PING_AFTER_S = 5.0
 MOST_BROWSERS = 1_000
-ALERTS_IN_SNAPSHOT = 50
 PING = '{"type":"ping"}'
 
 BROWSERS = Gauge("evcharging_central_browsers", "Browsers and programs on /ws")
@@ -47,31 +41,11 @@ class TooManyBrowsers(Exception):
     """The bound on listeners is reached; try again later."""
 
 
-@dataclass(frozen=True)
-class Tick:
-    """What changed in one interval, encoded: by charge point, and what concerns nobody in particular."""
-
-    by_cp: dict[str, list[str]]
-    general: list[str] = field(default_factory=list)
-
-    def messages(self, cp_id: str | None) -> Sequence[str]:
-        """All of it, or what concerns one charge point."""
-        return self.all if cp_id is None else self.by_cp.get(cp_id, [])
-
-    @cached_property
-    def all(self) -> Sequence[str]:
-        return [*(text for texts in self.by_cp.values() for text in texts), *self.general]
-
-    @cached_property
-    def batch(self) -> str:
-        return f"[{','.join(self.all)}]"
-
-
 class LiveFeed:
-    """Turns a view's changes into messages for any number of browsers.
+    """Turns the changes of two views into messages for any number of browsers.
 
     Args:
-        view: where changes are taken from; this must be their only taker.
+        view, swarm: where changes are taken from; this must be their only taker.
         totals: energy and money so far; asked for once a second at most, while somebody listens.
         now: the clock.
         tick_s: how long changes are gathered.
@@ -80,13 +54,15 @@ class LiveFeed:
     def __init__(
         self,
         view: NetworkView,
+        swarm: SwarmView,
         *,
         totals: Callable[[], Awaitable[Totals]],
         now: Callable[[], datetime],
         tick_s: float = TICK_S,
         ping_after_s: float = PING_AFTER_S,
     ) -> None:
-        self._view = view
+        self._encoder = LiveEncoder(view, swarm)
+        self._swarm = swarm
         self._ask_totals = totals
         self._now = now
         self._tick_s = tick_s
@@ -94,10 +70,7 @@ class LiveFeed:
         self._browsers = 0
         self._number = 0
         self._ticks: deque[Tick] = deque(maxlen=TICKS_KEPT)
-        self._records: dict[str, str] = {}
         self._snapshot: tuple[int, str] | None = None
-        self._sums: Totals | None = None
-        self._totals: dict[str, Any] | None = None
         self._news = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._closed = False
@@ -111,16 +84,18 @@ class LiveFeed:
         """A snapshot, then changes as they come, each one JSON object; ends when the feed does.
 
         Args:
-            cp_id: leave out what does not concern this charge point.
+            cp_id: leave out what does not concern this charge point or station; the last lines of its log follow the
+                snapshot.
             batch: changes of one interval as one JSON array (of everything; not with ``cp_id``).
 
         Raises:
             TooManyBrowsers: before the first message.
         """
         async with self._listening() as work:
-            position = self._number
+            position, texts = self._present(cp_id)
             SNAPSHOTS.labels("joined").inc()
-            yield self._snapshot_for(cp_id)
+            for text in texts:
+                yield text
             while not self._closed:
                 if work.done():
                     work.result()  # a mistake of ours ends the feed for all who listen; whoever comes again starts it
@@ -130,9 +105,10 @@ class LiveFeed:
                     continue
                 behind = self._number - position
                 if behind > len(self._ticks):
-                    position = self._number
+                    position, texts = self._present(cp_id)
                     SNAPSHOTS.labels("fell_behind").inc()
-                    yield self._snapshot_for(cp_id)
+                    for text in texts:
+                        yield text
                     continue
                 tick = self._ticks[-behind]
                 position += 1
@@ -144,10 +120,8 @@ class LiveFeed:
 
     def tick(self) -> None:
         """Gather what has changed since the last tick and put it before the listeners."""
-        now = self._now()
-        changes = self._view.take_changes(now)
-        tick = self._encode(changes, now)
-        if tick.by_cp or tick.general:
+        tick = self._encoder.tick(self._now())
+        if tick:
             self._ticks.append(tick)
             self._number += 1
             self._announce()
@@ -165,61 +139,23 @@ class LiveFeed:
     async def _summing(self) -> None:
         while True:
             try:
-                self._sums = await self._ask_totals()
+                self._encoder.sums = await self._ask_totals()
             except DatabaseUnavailable as error:
                 log.debug("totals stand still", error=str(error))
+            self._swarm.expire(self._now())
             await asyncio.sleep(TOTALS_EVERY_S)
 
-    def _encode(self, changes: Changes, now: datetime) -> Tick:
-        by_cp: dict[str, list[str]] = {}
-        general: list[str] = []
-        for cp_id in changes.charge_points:
-            record = self._view.live_record(cp_id, now)
-            if record is not None:
-                text = self._records[cp_id] = _text(record)
-                by_cp[cp_id] = [text]
-        for cp_id in changes.gone:
-            self._records.pop(cp_id, None)
-            by_cp[cp_id] = [_text({"type": "gone", "unit_id": cp_id})]
-        for alert in changes.alerts:
-            text = _text({"type": "alert", **alert.model_dump(mode="json")})
-            by_cp.setdefault(alert.cp_id, []).append(text)
-        for reply in changes.replies:
-            text = _text({"type": "reply", **reply.model_dump(mode="json", exclude={"payload"})})
-            by_cp.setdefault(reply.cp_id, []).append(text)
-        if changes.signal is not None:
-            general.append(_text({"type": "pricing", **_pricing(changes.signal)}))
-        totals = self._totals_now()
-        if totals != self._totals:
-            self._totals = totals
-            general.append(_text({"type": "totals", **totals}))
-        return Tick(by_cp, general)
-
-    def _totals_now(self) -> dict[str, Any]:
-        sums = self._sums
-        return {
-            "energy_kwh": None if sums is None else float(sums.energy_kwh),
-            "earnings": None if sums is None else float(sums.earnings),
-            "currency": self._view.currency if sums is None else sums.currency,
-            "stations": len(self._view),
-            "running": self._view.states[ChargePointState.SUPPLYING],
-        }
-
-    def _snapshot_for(self, cp_id: str | None) -> str:
+    def _present(self, cp_id: str | None) -> tuple[int, list[str]]:
+        """How things stand, and the position from which changes follow on it."""
         if cp_id is not None:
-            known = self._records.get(cp_id)
-            return _frame({"type": "snapshot", "ts": rfc3339(self._now())}, [] if known is None else [known])
+            self.tick()  # lines that are in its log already must not follow once more
+            return self._number, [
+                self._encoder.snapshot_of(cp_id, self._now()),
+                *self._encoder.last_lines(cp_id),
+            ]
         if self._snapshot is None or self._snapshot[0] != self._number:
-            signal = self._view.signal
-            head = {
-                "type": "snapshot",
-                "ts": rfc3339(self._now()),
-                "totals": self._totals_now(),
-                "pricing": None if signal is None else _pricing(signal),
-                "alerts": [alert.model_dump(mode="json") for alert in self._view.alerts()[:ALERTS_IN_SNAPSHOT]],
-            }
-            self._snapshot = (self._number, _frame(head, self._records.values()))
-        return self._snapshot[1]
+            self._snapshot = (self._number, self._encoder.snapshot(self._now()))
+        return self._number, [self._snapshot[1]]
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -239,22 +175,16 @@ class LiveFeed:
             BROWSERS.set(self._browsers)
             if self._browsers == 0:
                 self._work = None
-                self._records.clear()
+                self._encoder.clear()
                 self._ticks.clear()
                 self._snapshot = None
                 work.cancel()
                 await asyncio.wait([work])
 
     def _begin_afresh(self) -> None:
-        """Nobody listened, so nothing was encoded: encode the whole network once."""
-        now = self._now()
-        self._view.take_changes(now)
-        for cp_id in self._view.ids():
-            record = self._view.live_record(cp_id, now)
-            if record is not None:
-                self._records[cp_id] = _text(record)
+        """Nobody listened, so nothing was encoded: encode everything once."""
+        self._encoder.begin(self._now())
         self._number += 1
-        self._totals = None
 
     async def _wait(self) -> bool:
         try:
@@ -267,15 +197,3 @@ class LiveFeed:
     def _announce(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
-
-
-def _pricing(signal: SiteSignal) -> dict[str, Any]:
-    return {"price": signal.price_per_kwh, "solar_price": signal.solar_price_per_kwh, "currency": signal.currency}
-
-
-def _text(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _frame(head: dict[str, Any], records: Iterable[str]) -> str:
-    return f'{_text(head)[:-1]},"cp":[{",".join(records)}]}}'

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -19,18 +19,23 @@ from evcharging.apps.ev_central.mqtt_units import MqttUnits
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.prices import Prices, price_of
 from evcharging.apps.ev_central.readiness import Readiness
+from evcharging.apps.ev_central.recorder import Recorder
 from evcharging.apps.ev_central.settings import CentralSettings
+from evcharging.apps.ev_central.swarm import Swarm
+from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.sweep import Sweep
 from evcharging.apps.ev_central.tcp_server import TcpControlPlane
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.apps.ev_central.view_reader import ViewReader
+from evcharging.apps.runtime.behaviour_profiles import load_profiles
 from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.http import bind, is_loopback, serving
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.apps.runtime.service import run_service, until_stopped
 from evcharging.bus.consumer import Consumer, Retry
 from evcharging.bus.protocol import Bus
+from evcharging.domain.behaviour import BehaviourProfile, ProfileError
 from evcharging.messages.charge_points import StatusSource
 from evcharging.messages.control import Registration
 from evcharging.messages.network import SiteSignal
@@ -41,6 +46,7 @@ from evcharging.mqtt.observer import UnitObserver
 from evcharging.mqtt.protocol import BadAddress
 from evcharging.mqtt.site import site_messages
 from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_url
+from evcharging.store.history.tables import SCHEMA as HISTORY
 from evcharging.store.migrate import migrate_database
 from evcharging.store.simulator import network, tables
 from evcharging.store.simulator.rows import TariffRow
@@ -73,8 +79,10 @@ async def serve(settings: CentralSettings, stop: asyncio.Event) -> None:
         )
     mqtt_address = _mqtt_address(settings.mqtt)
     first_tariff = _first_tariff(settings)
+    profiles = _profiles(settings)
     try:
         database = Database(database_url(settings.database), schema=tables.SCHEMA)
+        history = Database(database_url(settings.history_database), schema=HISTORY)
     except InvalidDatabaseUrl as error:
         raise UsageError(str(error)) from None
     bus = settings.create_bus("central")
@@ -84,11 +92,12 @@ async def serve(settings: CentralSettings, stop: asyncio.Event) -> None:
     try:
         prices = await until_stopped(stop, _wait_for_database(database, first_tariff))
         if prices is not None:
-            central = _Central(settings, database, bus, prices, mqtt_address)
+            central = _Central(settings, database, history, bus, prices, profiles, mqtt_address)
             await central.run(stop, http_socket, tcp_socket)
     finally:
         await bus.stop()
         await database.close()
+        await history.close()
         http_socket.close()
         tcp_socket.close()
 
@@ -100,13 +109,16 @@ class _Central:
         self,
         settings: CentralSettings,
         database: Database,
+        history: Database,
         bus: Bus,
         prices: Prices,
+        profiles: Mapping[str, BehaviourProfile],
         mqtt_address: MqttAddress | None,
     ) -> None:
         instance_id = settings.instance_id or f"{socket.gethostname()}-{os.getpid()}"
         self._settings = settings
         self._database = database
+        self._history = history
         self._bus = bus
         self._instance_id = instance_id
         self._relay = OutboxRelay(bus, database, tables.outbox, owner=instance_id, now=now)
@@ -117,7 +129,26 @@ class _Central:
             transactions, prices, site_id=settings.site_id, start_timeout_s=settings.start_timeout_s
         )
         self._effects = Effects(transactions, prices, start_timeout_s=settings.start_timeout_s)
-        self._reader = ViewReader(bus, self._view, now=now, on_signal=self._hear)
+        self._swarm_view = SwarmView(profiles)
+        self._swarm = Swarm(
+            transactions,
+            self._swarm_view,
+            profiles,
+            most_stations=settings.swarm_most_stations,
+            csms_url=settings.swarm_csms_url,
+        )
+        self._recorder = Recorder(
+            bus,
+            history,
+            self._view,
+            self._swarm_view,
+            now=now,
+            every_s=settings.history_snapshot_s,
+            retention=timedelta(days=settings.history_retention_days),
+            frames_retention=timedelta(days=settings.history_frames_days),
+            most_rows=settings.history_most_rows,
+        )
+        self._reader = ViewReader(bus, self._view, self._swarm_view, now=now, on_signal=self._hear)
         self._consumer = Consumer(
             bus,
             [DRIVER_REQUESTS, STATUS, TELEMETRY, REPLIES],
@@ -142,11 +173,15 @@ class _Central:
     async def run(self, stop: asyncio.Event, http_socket: socket.socket, tcp_socket: socket.socket) -> None:
         """Serve HTTP and TCP at once, work once the broker is there, until ``stop``."""
         await self._remember_charge_points()
+        await self._swarm.load()
         app = create_app(
             operations=self._operations,
             view=self._view,
+            swarm=self._swarm,
+            swarm_view=self._swarm_view,
             readiness=self._readiness,
             database=self._database,
+            history_database=self._history,
             api_token=self._settings.api_token,
             now=now,
         )
@@ -196,6 +231,8 @@ class _Central:
                     group.create_task(self._reader.run(), name="view")
                     group.create_task(self._sweep.run(), name="sweep")
                     group.create_task(self._operations.announce_pricing(), name="pricing")
+                    group.create_task(self._announce_swarm(), name="swarm")
+                    group.create_task(self._recorder.run(), name="history")
                     if self._mqtt is not None:
                         group.create_task(self._mqtt_units(self._mqtt).run(), name="mqtt")
                     group.create_task(_failing_with(relay), name="relay-watch")
@@ -205,6 +242,17 @@ class _Central:
                     relay.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
                         await relay
+
+    async def _announce_swarm(self) -> None:
+        await self._reader.wait_caught_up()
+        while True:
+            try:
+                await self._swarm.announce()
+            except DatabaseUnavailable as error:
+                log.warning("the swarm waits for the database", reason=str(error))
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
 
     def _mqtt_units(self, client: AioMqttClient) -> MqttUnits:
         observer = UnitObserver(client, clock=now)
@@ -250,6 +298,13 @@ def _first_tariff(settings: CentralSettings) -> TariffRow:
     except InvalidPricing as error:
         raise UsageError(str(error)) from None
     return row
+
+
+def _profiles(settings: CentralSettings) -> Mapping[str, BehaviourProfile]:
+    try:
+        return load_profiles(settings.swarm_profiles)
+    except ProfileError as error:
+        raise UsageError(f"--swarm-profiles: {error}") from None
 
 
 def _mqtt_address(url: str | None) -> MqttAddress | None:

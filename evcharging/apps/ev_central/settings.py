@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import AliasChoices, Field, SecretStr
 
 from evcharging.apps.runtime.kafka import KafkaServiceSettings
+from evcharging.store.database import database_beside
 
 __all__ = ["CentralSettings"]
 
@@ -51,7 +52,35 @@ class CentralSettings(KafkaServiceSettings):
     settle_s: float = Field(10.0, gt=0, description="seconds an ended session waits for intervals still missing")
     retention_days: float = Field(7.0, gt=0, description="days that inbox and outbox rows are kept")
 
+    history_database_url: SecretStr | None = Field(
+        None, description="database of the past; unset: history.db beside --db-path, in PostgreSQL the same database"
+    )
+    history_retention_days: float = Field(7.0, gt=0, description="days that logs, energy and alerts are kept")
+    history_frames_days: float = Field(1.0, gt=0, description="days that OCPP frames are kept")
+    history_most_rows: int = Field(5_000_000, ge=1_000, description="most rows of each kind that are kept")
+    history_snapshot_s: float = Field(10.0, ge=1, le=3600, description="seconds between looks at what is drawn")
+    swarm_csms_url: str | None = Field(
+        None,
+        max_length=500,
+        pattern=r"^wss?://[\x21-\x7e]+$",
+        description="CSMS of the simulated stations, without their ids; unset: the swarm worker's own",
+    )
+    swarm_most_stations: int = Field(10_000, ge=0, le=100_000, description="most simulated stations that may run")
+    swarm_profiles: Path | None = Field(
+        None, description="directory of your own behaviour profiles, beside those that come with the package"
+    )
+
     @property
     def database(self) -> str:
         """Where the database is, as `evcharging.store.database.database_url` reads it."""
         return self.database_url.get_secret_value() if self.database_url else str(self.db_path)
+
+    @property
+    def history_database(self) -> str:
+        """Where the history is.
+
+        Raises:
+            InvalidDatabaseUrl: it is to be beside a database that is none.
+        """
+        given = self.history_database_url
+        return given.get_secret_value() if given else database_beside(self.database, "history.db")

@@ -40,7 +40,11 @@ class SwarmChanges:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """Stations that charge at somebody else's CSMS, so that Central knows no session of theirs."""
+    """What the swarm adds to what Central knows of its charge points.
+
+    ``stations`` that charge at somebody else's CSMS, so that Central knows no session of theirs, with the energy on
+    their meters; and how many stations, of all, are ``online`` and not among those that supply already.
+    """
 
     stations: int
     online: int
@@ -155,14 +159,15 @@ class SwarmView:
         """The stations that draw power."""
         return [station_id for station_id, station in self._stations.items() if station.kw > 0 and station.online]
 
-    def beyond(self, known: Container[str]) -> Beyond:
-        """Add up the stations that are not among the charge points ``known`` to Central."""
+    def beyond(self, known: Container[str], supplying: Container[str]) -> Beyond:
+        """Add up what is not among the charge points ``known`` to Central, and not among those ``supplying``."""
         stations = online = 0
         energy_wh = 0.0
         for station_id, station in self._stations.items():
+            if station.online and station_id not in supplying:
+                online += 1
             if station.is_station and station_id not in known:
                 stations += 1
-                online += station.online
                 energy_wh += station.register_wh
         return Beyond(stations, online, energy_wh)
 

@@ -1,8 +1,8 @@
-"""Keeps a `NetworkView` up to date from the bus.
+"""Keeps a `NetworkView` and a `SwarmView` up to date from the bus.
 
 It reads without a group, each copy of Central all partitions, and commits nothing: compacted topics from the beginning,
-alerts of the last day, the rest from now. It has no effect on anything but the view; what cannot be decoded is passed
-over here, and set aside by the group that owns the topic.
+alerts of the last day, logs of the last hour, the rest from now. It has no effect on anything but the views; what
+cannot be decoded is passed over here, and set aside by the group that owns the topic.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import prometheus_client
 
+from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.bus.consumer import Consumer, Tombstone
 from evcharging.bus.protocol import Bus, Position, Since, SubscriptionHealth
@@ -27,6 +28,9 @@ from evcharging.messages.topics import (
     REPLIES,
     SITE_SIGNALS,
     STATUS,
+    SWARM_DESIRED,
+    SWARM_LOG,
+    SWARM_STATUS,
     TELEMETRY,
 )
 
@@ -35,13 +39,16 @@ __all__ = ["ALERTS_REACH_BACK", "ViewReader"]
 ALERTS_REACH_BACK = timedelta(days=1)
 """Alerts of this long ago are shown again after a restart; one that still stands must not vanish with the process."""
 
+LOGS_REACH_BACK = timedelta(hours=1)
+"""Lines of this long ago are shown again after a restart; what is older is in the history."""
+
 SEEN = prometheus_client.Counter(
     "evcharging_central_view_messages_total", "Messages read into the view", ["topic", "result"]
 )
 
 
 class ViewReader:
-    """Reads the topics the view is made of. Enter it, then await `run` in a task of your own.
+    """Reads the topics the views are made of. Enter it, then await `run` in a task of your own.
 
     ``on_signal`` is told of each signal too: prices are kept in memory, and another copy of Central may change them.
     """
@@ -50,11 +57,13 @@ class ViewReader:
         self,
         bus: Bus,
         view: NetworkView,
+        swarm: SwarmView,
         *,
         now: Callable[[], datetime],
         on_signal: Callable[[SiteSignal], Awaitable[None]] | None = None,
     ) -> None:
         self._view = view
+        self._swarm = swarm
         self._on_signal = on_signal
         self._now = now
         self._consumer = Consumer(
@@ -67,6 +76,9 @@ class ViewReader:
                 HEALTH: Position.END,
                 REPLIES: Position.END,
                 DRIVER_UPDATES: Position.END,
+                SWARM_DESIRED: Position.BEGINNING,
+                SWARM_STATUS: Position.BEGINNING,
+                SWARM_LOG: Since(now() - LOGS_REACH_BACK),
             },
             handler=self._take,
             on_tombstone=self._take_out,
@@ -100,7 +112,7 @@ class ViewReader:
 
     async def _take(self, batch: Sequence[Received[Any]]) -> None:
         received_at = self._now()
-        results = Counter((r.topic, self._view.apply(r.message, received_at)) for r in batch)
+        results = Counter((r.topic, self._view_of(r.topic).apply(r.message, received_at)) for r in batch)
         for (topic, counted), number in results.items():
             SEEN.labels(topic, "counted" if counted else "no_news").inc(number)
         if self._on_signal is not None:
@@ -109,5 +121,14 @@ class ViewReader:
                     await self._on_signal(received.message)
 
     async def _take_out(self, tombstone: Tombstone) -> None:
+        key = tombstone.key.decode("utf-8", "replace")
         if tombstone.topic == STATUS.name:
-            self._view.forget(tombstone.key.decode("utf-8", "replace"))
+            self._view.forget(key)
+        else:
+            self._swarm.forget(tombstone.topic, key)
+
+    def _view_of(self, topic: str) -> NetworkView | SwarmView:
+        return self._swarm if topic in OF_THE_SWARM else self._view
+
+
+OF_THE_SWARM = frozenset({SWARM_DESIRED.name, SWARM_STATUS.name, SWARM_LOG.name})

@@ -18,7 +18,7 @@ from evcharging.messages.charge_points import Alert
 from evcharging.store.history import tables
 from evcharging.store.history.rows import FrameRow, LogRow, SnapshotRow
 
-__all__ = ["alerts", "frames", "logs", "snapshots"]
+__all__ = ["alert_position", "alerts", "frames", "logs", "snapshots"]
 
 
 async def logs(
@@ -93,6 +93,12 @@ async def alerts(
         )
         for r in rows
     ]
+
+
+async def alert_position(transaction: AsyncConnection, alert_id: str) -> int | None:
+    """Where an alert is; None where it is not (or no longer) in the history."""
+    table = tables.alerts
+    return (await transaction.execute(select(table.c.row_id).where(table.c.alert_id == alert_id))).scalar()
 
 
 async def _page(

@@ -10,7 +10,16 @@ from fastapi import Depends, FastAPI
 from fastapi.middleware import Middleware
 from pydantic import SecretStr
 
-from evcharging.apps.ev_central.api import charge_points, pricing, probes, sessions, websocket
+from evcharging.apps.ev_central.api import (
+    alerts,
+    charge_points,
+    history,
+    pricing,
+    probes,
+    sessions,
+    stations,
+    websocket,
+)
 from evcharging.apps.ev_central.api.dependencies import Parts, known_parameters
 from evcharging.apps.ev_central.api.guards import BoundedBody, Shell, Writers
 from evcharging.apps.ev_central.api.idempotency import OncePerKey
@@ -20,6 +29,8 @@ from evcharging.apps.ev_central.api.problem_handlers import install
 from evcharging.apps.ev_central.live import LiveFeed
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.readiness import Readiness
+from evcharging.apps.ev_central.swarm import Swarm
+from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.store.database import Database
 
@@ -30,8 +41,11 @@ def create_app(
     *,
     operations: Operations,
     view: NetworkView,
+    swarm: Swarm,
+    swarm_view: SwarmView,
     readiness: Readiness,
     database: Database,
+    history_database: Database,
     api_token: SecretStr | None,
     now: Callable[[], datetime],
 ) -> FastAPI:
@@ -40,8 +54,11 @@ def create_app(
     Args:
         operations: what writes do, and where sessions and prices are read.
         view: the network now; its changes are taken here and nowhere else.
+        swarm: what writes about simulated stations do.
+        swarm_view: the simulated stations now; its changes too are taken here alone.
         readiness: asked by ``GET /ready``.
         database: where idempotency keys are kept.
+        history_database: where the past is read.
         api_token: what every write must carry; None: nothing.
         now: the clock.
     """
@@ -63,12 +80,15 @@ def create_app(
     app.state.parts = Parts(
         operations=operations,
         view=view,
-        feed=LiveFeed(view, totals=operations.totals, now=now),
+        swarm=swarm,
+        swarm_view=swarm_view,
+        history=history_database,
+        feed=LiveFeed(view, swarm_view, totals=operations.totals, now=now),
         readiness=readiness,
         now=now,
     )
     install(app)
-    for module in (probes, charge_points, sessions, pricing):
+    for module in (probes, charge_points, stations, sessions, history, alerts, pricing):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
     app.include_router(websocket.router)
     mount_page(app)

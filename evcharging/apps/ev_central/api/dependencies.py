@@ -14,7 +14,10 @@ from evcharging.apps.ev_central.api.problems import Refused
 from evcharging.apps.ev_central.live import LiveFeed
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.readiness import Readiness
+from evcharging.apps.ev_central.swarm import Swarm
+from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.view import NetworkView
+from evcharging.store.database import Database
 
 __all__ = ["Parts", "PartsOf", "known_parameters"]
 
@@ -27,6 +30,9 @@ class Parts:
 
     operations: Operations
     view: NetworkView
+    swarm: Swarm
+    swarm_view: SwarmView
+    history: Database
     feed: LiveFeed
     readiness: Readiness
     now: Callable[[], datetime]

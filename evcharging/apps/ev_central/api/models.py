@@ -32,7 +32,6 @@ __all__ = [
     "RegistrationBody",
     "SessionOut",
     "StartBody",
-    "TotalsRecord",
 ]
 
 MOST_EXTRAS = 16
@@ -176,16 +175,6 @@ class PriceRecord(BaseModel):
     price: float = Field(examples=[0.30])
     currency: str = Field(examples=["EUR"])
     solar_price: float | None = Field(description="null: as from the grid", examples=[None])
-
-
-class TotalsRecord(BaseModel):
-    """Energy of all sessions, earnings of those in the currency in force, and the network's size."""
-
-    energy_kwh: float = Field(examples=[12.345])
-    earnings: float = Field(examples=[3.70])
-    currency: str = Field(examples=["EUR"])
-    stations: int = Field(description="charge points known", examples=[8])
-    running: int = Field(description="charge points that are supplying", examples=[3])
 
 
 class SessionOut(BaseModel):

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 
 from evcharging.apps.ev_central.api.dependencies import PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
-from evcharging.apps.ev_central.api.models import PriceBody, PriceRecord, TotalsRecord
+from evcharging.apps.ev_central.api.models import PriceBody, PriceRecord
 from evcharging.apps.ev_central.operations import Pricing
-from evcharging.domain.states import ChargePointState
+from evcharging.apps.ev_central.totals import TotalsRecord, totals_of
 
 __all__ = ["router"]
 
@@ -34,15 +34,9 @@ async def set_pricing(parts: PartsOf, body: PriceBody) -> PriceRecord:
 
 @router.get("/totals", summary="Energy and earnings so far", responses=errors("database_unavailable"))
 async def totals(parts: PartsOf) -> TotalsRecord:
-    """Over all sessions, those that run included."""
-    sums = await parts.operations.totals()
-    return TotalsRecord(
-        energy_kwh=float(sums.energy_kwh),
-        earnings=float(sums.earnings),
-        currency=sums.currency,
-        stations=len(parts.view),
-        running=parts.view.states[ChargePointState.SUPPLYING],
-    )
+    """Over all sessions, those that run included; of stations at other CSMS, what is on their meters."""
+    parts.swarm_view.expire(parts.now())
+    return totals_of(await parts.operations.totals(), parts.view, parts.swarm_view)
 
 
 def _record(pricing: Pricing) -> PriceRecord:

@@ -10,8 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from evcharging.apps.ev_central.api.problems import IN_DOUBT, Refused, problem_response
-from evcharging.apps.ev_central.errors import InvalidPricing, StateForbids, UnknownChargePoint, UnknownSession
+from evcharging.apps.ev_central.errors import (
+    InvalidPricing,
+    StateForbids,
+    TooManyStations,
+    UnknownChargePoint,
+    UnknownSession,
+    UnknownStation,
+)
 from evcharging.bus.protocol import BusError
+from evcharging.domain.behaviour import UnknownProfile
 from evcharging.store.database import DatabaseUnavailable
 from evcharging.store.simulator.session_records import InvalidCursor
 
@@ -33,6 +41,9 @@ def install(app: FastAPI) -> None:
     on(Refused, _refused)
     on(UnknownChargePoint, _unknown_charge_point)
     on(UnknownSession, _unknown_session)
+    on(UnknownStation, _unknown_station)
+    on(UnknownProfile, _unknown_profile)
+    on(TooManyStations, _too_many_stations)
     on(StateForbids, _state_forbids)
     on(InvalidPricing, _invalid_pricing)
     on(InvalidCursor, _invalid_cursor)
@@ -52,6 +63,18 @@ async def _unknown_charge_point(_request: Request, error: UnknownChargePoint) ->
 
 async def _unknown_session(_request: Request, error: UnknownSession) -> Response:
     return problem_response("unknown_session", str(error), session_id=error.session_id)
+
+
+async def _unknown_station(_request: Request, error: UnknownStation) -> Response:
+    return problem_response("unknown_station", str(error), station_id=error.station_id)
+
+
+async def _unknown_profile(_request: Request, error: UnknownProfile) -> Response:
+    return problem_response("unknown_profile", str(error), profiles=list(error.known))
+
+
+async def _too_many_stations(_request: Request, error: TooManyStations) -> Response:
+    return problem_response("too_many_stations", str(error), wanted=error.wanted, most=error.most)
 
 
 async def _state_forbids(_request: Request, error: StateForbids) -> Response:

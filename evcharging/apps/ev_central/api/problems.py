@@ -62,6 +62,7 @@ KINDS = _kinds(
     Kind("not_found", 404, "There is nothing here", "See /docs for the paths there are."),
     Kind("unknown_charge_point", 404, "No such charge point", "GET /cp lists those there are; POST /cp/register adds."),
     Kind("unknown_session", 404, "No such session", "GET /api/v1/sessions lists those there are."),
+    Kind("unknown_station", 404, "No such station", "GET /stations lists those there are; POST /stations/start adds."),
     Kind("method_not_allowed", 405, "The path does not take this method", "See the Allow header, or /docs."),
     Kind("slow_request", 408, "The body did not come in time", "Send it within 30 s."),
     Kind("state_forbids", 409, "The state does not allow it", "Wait, or change the charge point's state first."),
@@ -76,6 +77,13 @@ KINDS = _kinds(
     Kind("unsupported_media_type", 415, "The body is of the wrong type", "Send Content-Type: application/json."),
     Kind("invalid_request", 422, "The request is not valid", "`errors` names each part and what is expected."),
     Kind("invalid_pricing", 422, "The price cannot be charged", "Send a price of 0 or more and an ISO 4217 currency."),
+    Kind("unknown_profile", 422, "No such behaviour profile", "The detail names those there are."),
+    Kind(
+        "too_many_stations",
+        422,
+        "More stations than may run",
+        "Ask for fewer, or start Central with a higher --swarm-most-stations.",
+    ),
     Kind("key_reused", 422, "The Idempotency-Key belongs to another request", "Make a new key for each new request."),
     Kind(
         "internal_error",

@@ -1,20 +1,17 @@
-"""Sessions and alerts over HTTP: pages of JSON, or the whole list as CSV or JSON lines."""
+"""Sessions over HTTP: pages of JSON, or the whole list as CSV or JSON lines."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response, status
-from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
 
 from evcharging.apps.ev_central.api.dependencies import Parts, PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
-from evcharging.apps.ev_central.api.models import Accepted, AlertRecord, SessionOut
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.exports import EXPORTED, Form, Pages, exported
+from evcharging.apps.ev_central.api.models import Accepted, SessionOut
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor
 from evcharging.messages.base import CpId
 from evcharging.store.simulator.session_records import Page, SessionRecord
 
@@ -24,7 +21,6 @@ router = APIRouter(prefix="/api/v1")
 
 DEFAULT_LIMIT = 100
 ROWS_A_READ = 500
-FORMULA = ("=", "+", "-", "@")
 
 SessionId = Annotated[str, Path(pattern=r"^[\x21-\x7e]{1,64}$", description="the session's id")]
 StationFilter = Annotated[CpId | None, Query(description="only of this charge point")]
@@ -44,13 +40,7 @@ SESSIONS: TypeAdapter[list[SessionOut]] = TypeAdapter(list[SessionOut])
     summary="List sessions",
     response_model=list[SessionOut],
     responses={
-        200: {
-            "headers": LINK_HEADER,
-            "content": {
-                "text/csv": {"schema": {"type": "string"}},
-                "application/jsonl": {"schema": {"type": "string"}},
-            },
-        },
+        200: {"headers": LINK_HEADER, "content": EXPORTED},
         **errors("database_unavailable"),
     },
 )
@@ -64,9 +54,7 @@ async def list_sessions(
         int | None, Query(ge=1, le=1_000_000, description="100 where it is left out; all in an export")
     ] = None,
     cursor: Cursor = None,
-    form: Annotated[
-        Literal["json", "csv", "jsonl"], Query(alias="format", description="csv and jsonl stream")
-    ] = "json",
+    form: Form = "json",
 ) -> Response:
     """Newest first. ``csv`` and ``jsonl`` give everything that fits (or ``limit``) in one answer."""
     open_cursor(cursor)  # it is the store's own; no database takes one that hides odd characters
@@ -77,10 +65,7 @@ async def list_sessions(
         return Response(body, media_type="application/json", headers=next_link(request, page.next_cursor))
     first = await wanted.page(min(limit or ROWS_A_READ, ROWS_A_READ), cursor)
     pages = wanted.pages(first, limit)
-    if form == "csv":
-        headers = {"Content-Disposition": 'attachment; filename="sessions.csv"'}
-        return StreamingResponse(_csv(pages), media_type="text/csv", headers=headers)
-    return StreamingResponse(_jsonl(pages), media_type="application/jsonl")
+    return exported(form, pages, columns=list(SessionOut.model_fields), name="sessions")
 
 
 @router.get(
@@ -106,31 +91,6 @@ async def stop_session(parts: PartsOf, session_id: SessionId) -> Accepted:
     return Accepted(command_id=await parts.operations.stop_session(session_id), session_id=session_id)
 
 
-@router.get(
-    "/alerts",
-    tags=["alerts"],
-    summary="List alerts",
-    response_model=list[AlertRecord],
-    responses={200: {"headers": LINK_HEADER}, **errors()},
-)
-async def list_alerts(
-    parts: PartsOf,
-    request: Request,
-    station_id: StationFilter = None,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="most entries in the answer")] = 100,
-    cursor: Cursor = None,
-) -> Response:
-    """The last 1,000 alerts of the last day, newest first. A cursor whose alert has gone meanwhile ends the list."""
-    alerts = [alert for alert in parts.view.alerts() if station_id in (None, alert.cp_id)]
-    after = open_cursor(cursor)
-    if after is not None:
-        found = next((index for index, alert in enumerate(alerts) if alert.alert_id == after), len(alerts))
-        alerts = alerts[found + 1 :]
-    more = sealed_cursor(alerts[limit - 1].alert_id) if len(alerts) > limit else None
-    body = b"[" + b",".join(alert.model_dump_json().encode() for alert in alerts[:limit]) + b"]"
-    return Response(body, media_type="application/json", headers=next_link(request, more))
-
-
 class _Wanted:
     """Which sessions were asked for, and how to read them piece by piece."""
 
@@ -141,35 +101,12 @@ class _Wanted:
     async def page(self, limit: int, cursor: str | None) -> Page[SessionRecord]:
         return await self._operations.sessions(**self._filter, limit=limit, cursor=cursor)
 
-    async def pages(self, first: Page[SessionRecord], limit: int | None) -> AsyncIterator[Sequence[SessionOut]]:
+    async def pages(self, first: Page[SessionRecord], limit: int | None) -> Pages:
         page, given = first, 0
         while True:
-            yield [SessionOut.of(record) for record in page.items]
+            yield [SessionOut.of(record).model_dump(mode="json") for record in page.items]
             given += len(page.items)
             left = ROWS_A_READ if limit is None else min(limit - given, ROWS_A_READ)
             if page.next_cursor is None or left <= 0:
                 return
             page = await self.page(left, page.next_cursor)
-
-
-async def _csv(pages: AsyncIterator[Sequence[SessionOut]]) -> AsyncIterator[str]:
-    names = list(SessionOut.model_fields)
-    yield _row(names)
-    async for page in pages:
-        yield "".join(_row([_cell(value) for value in session.model_dump(mode="json").values()]) for session in page)
-
-
-async def _jsonl(pages: AsyncIterator[Sequence[SessionOut]]) -> AsyncIterator[str]:
-    async for page in pages:
-        yield "".join(session.model_dump_json() + "\n" for session in page)
-
-
-def _row(cells: Sequence[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue()
-
-
-def _cell(value: object) -> object:
-    """Texts that a spreadsheet would take for a formula are led by an apostrophe: drivers choose their own ids."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -58,6 +58,12 @@ async def test_every_endpoint_of_the_interface_is_there(document):
         "POST /cp/{cp_id}/stop",
         "POST /cp/{cp_id}/resume",
         "POST /cp/{cp_id}/inject",
+        "GET /stations",
+        "GET /stations/{station_id}",
+        "GET /stations/{station_id}/logs",
+        "POST /stations/scale",
+        "POST /stations/start",
+        "POST /stations/stop",
         "GET /pricing",
         "POST /pricing",
         "GET /totals",
@@ -65,6 +71,8 @@ async def test_every_endpoint_of_the_interface_is_there(document):
         "GET /api/v1/sessions/{session_id}",
         "POST /api/v1/sessions/{session_id}/stop",
         "GET /api/v1/alerts",
+        "GET /api/v1/history/{station_id}",
+        "GET /api/v1/ocpp/{cp_id}/frames",
     }
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from evcharging.apps.ev_central import live
+from evcharging.apps.ev_central import live, live_encoding
 from evcharging.apps.ev_central.live import TICKS_KEPT, LiveFeed, TooManyBrowsers
+from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.view import NetworkView
+from evcharging.apps.runtime.behaviour_profiles import load_profiles
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.charge_points import Alert, Severity, Status, StatusSource
 from evcharging.messages.commands import CommandOutcome, Reply
@@ -28,10 +30,11 @@ class Network:
 
     def __init__(self, *, tick_s: float = NEVER_S, ping_after_s: float = NEVER_S) -> None:
         self.view = NetworkView()
+        self.swarm = SwarmView(load_profiles())
         self.moment = NOON
         self.sums: Totals | None = Totals(Decimal("1.5"), Decimal("0.45"), "EUR")
         self.feed = LiveFeed(
-            self.view, totals=self.totals, now=lambda: self.moment, tick_s=tick_s, ping_after_s=ping_after_s
+            self.view, self.swarm, totals=self.totals, now=lambda: self.moment, tick_s=tick_s, ping_after_s=ping_after_s
         )
 
     async def totals(self) -> Totals:
@@ -187,7 +190,7 @@ async def test_a_mistake_in_the_feed_is_not_hidden_and_the_next_listener_starts_
         async with aclosing(network.feed.messages("CP-001")) as one, aclosing(network.feed.messages("CP-001")) as other:
             await heard(one)
             await heard(other)
-            patch.setattr(live, "_text", lambda _value: 1 / 0)
+            patch.setattr(live_encoding, "_text", lambda _value: 1 / 0)
             network.status("CP-001")
             for messages in (one, other):
                 with pytest.raises(ExceptionGroup):
@@ -221,7 +224,7 @@ async def test_nothing_is_encoded_or_asked_while_nobody_listens():
     async with aclosing(network.feed.messages()) as messages:
         await heard(messages)
     assert network.feed._work is None
-    assert network.feed._records == {}
+    assert (network.feed._encoder._points, network.feed._encoder._stations) == ({}, {})
     assert "live feed" not in [task.get_name() for task in asyncio.all_tasks()]
     network.status("CP-001")
     async with aclosing(network.feed.messages()) as messages:

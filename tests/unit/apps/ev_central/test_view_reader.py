@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.apps.ev_central.view_reader import ViewReader
 from evcharging.bus.memory import MemoryBus
@@ -24,6 +25,7 @@ class Network:
         self.log = MemoryLog()
         self.bus = MemoryBus(self.log, wall_clock=self.seconds)
         self.view = NetworkView()
+        self.swarm = SwarmView({})
 
     def seconds(self) -> float:
         return self.now.timestamp()
@@ -35,7 +37,7 @@ class Network:
         await self.say(STATUS, Status(ts=self.now, cp_id=cp_id, state=state, source=StatusSource.ENGINE))
 
     def reading(self) -> _Reading:
-        return _Reading(ViewReader(self.bus, self.view, now=lambda: self.now))
+        return _Reading(ViewReader(self.bus, self.view, self.swarm, now=lambda: self.now))
 
 
 class _Reading:
