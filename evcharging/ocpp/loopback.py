@@ -40,16 +40,11 @@ class LoopbackSocket:
         self.pings = 0
         self.close_code: int | None = None
         self._peer: LoopbackSocket | None = None
-        self._closed = False
-
-    @property
-    def open(self) -> bool:
-        """Whether texts still pass."""
-        return not self._closed
+        self.open = True
 
     def send(self, data: bytes) -> None:
         """Send one text. Raises ConnectionLost after the end."""
-        if self._closed or self._peer is None:
+        if not self.open or self._peer is None:
             raise ConnectionLost("the connection is closed")
         asyncio.get_running_loop().call_soon(self._peer._arrive, data)  # noqa: SLF001 - the other end of the pair
 
@@ -72,14 +67,14 @@ class LoopbackSocket:
         return self
 
     def _arrive(self, data: bytes) -> None:
-        if not self._closed:
+        if self.open:
             self.on_text(data)
 
     def _end(self, reason: str) -> None:
         loop = asyncio.get_running_loop()
         for side in (self, self._peer):
-            if side is not None and not side._closed:
-                side._closed = True
+            if side is not None and side.open:
+                side.open = False
                 loop.call_soon(side.on_closed, reason)
 
 

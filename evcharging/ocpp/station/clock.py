@@ -70,6 +70,7 @@ class ManualClock:
 
     async def advance(self, delay_s: float) -> None:
         """Move on by `delay_s`; after each call that fell due, let other tasks run until they have nothing to do."""
+        await _let_run()
         end_s = self._now_s + delay_s
         while self._due and self._due[0][0] <= end_s:
             at_s, _, due = heapq.heappop(self._due)

@@ -360,6 +360,11 @@ class StationSettings:
         queue: Where transaction messages wait; None keeps them in memory.
         maintenance_step_s: How long each step of a firmware update or an upload takes, in s.
         reboot_s: How long the station is gone when it reboots, in s.
+        faults: What disturbs its frames on purpose; None leaves them alone.
+        validate: Whether answers of the CSMS are held to the standard's schemas.
+        boot_on_reconnect: Whether it boots on every connection; the standard wants it after a reboot only.
+        vehicles_come: With a profile: whether a vehicle comes where a card or a remote start was accepted, and leaves
+            when its session is over.
     """
 
     station_id: str
@@ -390,6 +395,8 @@ class StationSettings:
     queue: QueueStore | None = None
     faults: SendFilter | None = None
     validate: bool = True
+    boot_on_reconnect: bool = False
+    vehicles_come: bool = True
 
 
 ChargerFactory = Callable[[int], StationCharger]

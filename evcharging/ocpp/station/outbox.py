@@ -6,7 +6,8 @@ Nothing here knows what a message means.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from enum import StrEnum
 from typing import Any, Final
 
 from evcharging.ocpp.errors import CallFailed, CallTimedOut, ConnectionLost, InvalidAnswer, OcppError
@@ -19,7 +20,15 @@ MOST_KEPT: Final = 2_000
 """Messages kept before meter values are thinned out: every other one, as section 3.7 of OCPP 1.6 allows."""
 
 Entry = dict[str, Any]
-"""A kept message: `key`, `action`, `payload`, `local_id` of its transaction, `attempts`, `meter` (may be thinned)."""
+"""A kept message: `key`, `action`, `payload`, `local_id` of its transaction, `attempts`, `kind`."""
+
+
+class Kind(StrEnum):
+    """What a kept message tells of its transaction; only meter values may be thinned out."""
+
+    BEGIN = "begin"
+    METER = "meter"
+    END = "end"
 
 
 class Outbox:
@@ -27,6 +36,7 @@ class Outbox:
 
     Args:
         clock, parameters: For the pauses between attempts.
+        spawn: Runs a coroutine as a task of the station.
         transmit: Makes a call and returns its answer; raises OcppError.
         on_answer: Hears the answer to a kept message, before it is forgotten.
         on_given_up: Hears of a kept message that is forgotten without one, and why.
@@ -44,6 +54,7 @@ class Outbox:
         "_parameters",
         "_posted",
         "_retry",
+        "_spawn",
         "_store",
         "_task",
         "_transmit",
@@ -54,6 +65,7 @@ class Outbox:
         *,
         clock: StationClock,
         parameters: Parameters,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         transmit: Callable[[Request], Awaitable[Payload]],
         on_answer: Callable[[Entry, Payload], None],
         on_given_up: Callable[[Entry, str], None],
@@ -61,6 +73,7 @@ class Outbox:
     ) -> None:
         self._clock = clock
         self._parameters = parameters
+        self._spawn = spawn
         self._transmit = transmit
         self._on_answer = on_answer
         self._on_given_up = on_given_up
@@ -88,7 +101,7 @@ class Outbox:
         self._next_key += 1
         self._wake()
 
-    def keep(self, request: Request, *, local_id: str, meter: bool = False) -> None:
+    def keep(self, request: Request, *, local_id: str, kind: Kind) -> None:
         """Send `request` as soon as may be, after what was kept before, until it is answered or given up."""
         entry: Entry = {
             "key": self._next_key,
@@ -96,7 +109,7 @@ class Outbox:
             "payload": request.payload,
             "local_id": local_id,
             "attempts": 0,
-            "meter": meter,
+            "kind": kind.value,
         }
         self._next_key += 1
         self._kept.append(entry)
@@ -122,6 +135,10 @@ class Outbox:
                 then(ConnectionLost("not connected"))
         self._end_retry()
 
+    def keeps(self, local_id: str, kind: Kind) -> bool:
+        """Return whether a message of that kind waits for a transaction."""
+        return any(entry["local_id"] == local_id and entry["kind"] == kind for entry in self._kept)
+
     def change(self, local_id: str, change: Callable[[Payload], None]) -> None:
         """Change the payload of every kept message of a transaction."""
         for entry in self._kept:
@@ -132,7 +149,7 @@ class Outbox:
 
     def forget_meters(self, local_id: str) -> None:
         """Forget the meter values of a transaction that the CSMS will never know."""
-        for entry in [entry for entry in self._kept if entry["meter"] and entry["local_id"] == local_id]:
+        for entry in [entry for entry in self._kept if entry["kind"] == Kind.METER and entry["local_id"] == local_id]:
             self._remove(entry)
 
     async def drained(self) -> None:
@@ -153,7 +170,7 @@ class Outbox:
 
     def _wake(self) -> None:
         if self._task is None and (self._posted or self._kept):
-            self._task = asyncio.get_running_loop().create_task(self._send_all())
+            self._task = self._spawn(self._send_all())
 
     async def _send_all(self) -> None:
         try:
@@ -223,6 +240,6 @@ class Outbox:
 
     def _thin_out(self) -> None:
         """Drop every other meter message but the newest; beginnings and ends are never dropped."""
-        meters = [entry for entry in self._kept[1:-1] if entry["meter"]]
+        meters = [entry for entry in self._kept[1:-1] if entry["kind"] == Kind.METER]
         for entry in meters[::2]:
             self._remove(entry)

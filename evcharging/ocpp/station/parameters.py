@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from evcharging.domain.authorization import AuthorizationRules
+from evcharging.domain.authorization import DEFAULT_RULES, AuthorizationRules
 
 ENERGY = "Energy.Active.Import.Register"
 DEFAULT_MEASURANDS = (ENERGY, "Power.Active.Import", "Current.Import", "Voltage", "SoC", "Temperature")
@@ -38,7 +38,7 @@ class Parameters:
     aligned: tuple[str, ...] = (ENERGY,)
     ended_sampled: tuple[str, ...] = ()
     ended_aligned: tuple[str, ...] = ()
-    authorization: AuthorizationRules = AuthorizationRules()
+    authorization: AuthorizationRules = DEFAULT_RULES
     stop_on_disconnect: bool = True
     unlock_on_disconnect: bool = True
     message_attempts: int = 3

@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 from evcharging.domain.authorization import IdTagInfo
 from evcharging.ocpp.exchange import Payload
 from evcharging.ocpp.station.interfaces import ConnectorState, Reading, TransactionRecord
-from evcharging.ocpp.station.parameters import Parameters
 from evcharging.ocpp.versions import OcppVersion
 
 
@@ -82,8 +81,13 @@ class Condition(StrEnum):
 class Wire(Protocol):
     """One station's end of one version of OCPP. An answer that it cannot read it raises as InvalidAnswer."""
 
-    version: OcppVersion
-    parameters: Parameters
+    @property
+    def version(self) -> OcppVersion:
+        """The version it speaks."""
+
+    @property
+    def unknown_transaction_id(self) -> int | None:
+        """The name of a transaction whose beginning the CSMS never took (1.6: -1); None where it has one anyway."""
 
     def boot(self, reason: str) -> Request:
         """Tell why it booted: PowerUp, RemoteReset, FirmwareUpdate, Triggered, ... (2.0.1; 1.6 leaves it out)."""
@@ -115,8 +119,11 @@ class Wire(Protocol):
     def metered(self, connector_id: int, record: TransactionRecord | None, sample: Sample) -> Request | None:
         """Tell a sample, in a transaction or outside one; None where nothing is to be told of it."""
 
-    def ended(self, record: TransactionRecord, samples: list[Sample]) -> Request:
-        """Tell the end of a transaction; `samples` are all that were taken for this, the last is of the end."""
+    def ended(self, record: TransactionRecord, samples: list[Sample], id_tag: str | None) -> Request:
+        """Tell the end of a transaction.
+
+        `samples` are all that were kept for this, the last is of the end; `id_tag` is the card that ended it, if any.
+        """
 
     def read_transaction(self, action: str, answer: Payload) -> TransactionAnswer:
         """Read the answer to a kept transaction message."""

@@ -1,0 +1,82 @@
+"""Whether connectors are in service: by the CSMS, for good, and while the station looks after itself."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from evcharging.ocpp.station.connector import Connector
+from evcharging.ocpp.station.interfaces import ConnectorState
+from evcharging.ocpp.station.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from evcharging.ocpp.station.station import Station
+
+
+class AvailabilityOutcome(StrEnum):
+    """The standard's answers to ChangeAvailability."""
+
+    ACCEPTED = "Accepted"
+    REJECTED = "Rejected"
+    SCHEDULED = "Scheduled"
+
+
+class Availability:
+    """What is in service at one station; it lasts over reboots. `line` is the station as a whole, connector 0."""
+
+    __slots__ = ("_emptied", "_station", "line")
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._emptied: asyncio.Future[None] | None = None
+        self.line = StatusLine(station, 0)
+
+    def change(self, connector_id: int, *, operative: bool) -> AvailabilityOutcome:
+        """Put a connector, or with 0 all, in or out of service; what charges is out once its transaction has ended."""
+        station = self._station
+        connector = station.connector(connector_id)
+        if connector is None and connector_id != 0:
+            return AvailabilityOutcome.REJECTED
+        connectors = station.connectors if connector is None else [connector]
+        outcomes = [_change(one, operative) for one in connectors]
+        if connector_id == 0:
+            self.line.show(ConnectorState.AVAILABLE if operative else ConnectorState.UNAVAILABLE)
+        for one in connectors:
+            one.refresh()
+        scheduled = AvailabilityOutcome.SCHEDULED in outcomes
+        return AvailabilityOutcome.SCHEDULED if scheduled else AvailabilityOutcome.ACCEPTED
+
+    async def empty(self) -> list[Connector]:
+        """Take every connector out of service and return those that were in it, once nothing charges any more."""
+        station = self._station
+        taken = [one for one in station.connectors if one.operative and not one.closing]
+        self.change(0, operative=False)
+        while any(one.transaction is not None for one in station.connectors):
+            self._emptied = asyncio.get_running_loop().create_future()
+            await self._emptied
+        return taken
+
+    def session_over(self) -> None:
+        """A transaction has ended: who waits for that looks again."""
+        if self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+
+    def restore(self, connectors: list[Connector]) -> None:
+        """Put connectors back in service."""
+        for one in connectors:
+            self.change(one.number, operative=True)
+        self.line.show(ConnectorState.AVAILABLE)
+
+
+def _change(connector: Connector, operative: bool) -> AvailabilityOutcome:
+    if operative:
+        connector.operative = True
+        connector.closing = False
+    elif connector.transaction is not None:
+        connector.closing = True
+        return AvailabilityOutcome.SCHEDULED
+    else:
+        connector.operative = False
+        connector.forget_expected()
+    return AvailabilityOutcome.ACCEPTED

@@ -1,0 +1,353 @@
+"""A simulated charging station: what it is made of, how it lives and ends, and what may be done to it from outside.
+
+This is the version-free core; its `Wire` speaks one version of OCPP. A station never touches another one: whatever goes
+wrong inside it ends its own `run` with that error. Nothing here reads a clock, a file or the network by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from evcharging.domain.authorization_store import StationAuthorization
+from evcharging.domain.charger_state import FaultCode
+from evcharging.domain.charging_profiles import ChargingProfiles
+from evcharging.domain.vehicle import VehicleSpec
+from evcharging.ocpp.station import wording
+from evcharging.ocpp.station.authorizing import Authorizing
+from evcharging.ocpp.station.availability import Availability
+from evcharging.ocpp.station.charging import Charging
+from evcharging.ocpp.station.connector import Connector
+from evcharging.ocpp.station.delivery import Delivery
+from evcharging.ocpp.station.guarded_clock import GuardedClock
+from evcharging.ocpp.station.interfaces import (
+    LOG_LINES_KEPT,
+    ChargerFactory,
+    Dial,
+    Environment,
+    StationClock,
+    StationListener,
+    StationSettings,
+    StationSnapshot,
+    TransactionRecord,
+)
+from evcharging.ocpp.station.life import Life
+from evcharging.ocpp.station.link import Link
+from evcharging.ocpp.station.maintenance import Maintenance
+from evcharging.ocpp.station.metering import Metering
+from evcharging.ocpp.station.model_charger import ModelCharger
+from evcharging.ocpp.station.outbox import Outbox
+from evcharging.ocpp.station.parameters import Parameters
+from evcharging.ocpp.station.power import Power
+from evcharging.ocpp.station.rebooting import Rebooting
+from evcharging.ocpp.station.registration import Registration
+from evcharging.ocpp.station.reservations import Reservations
+from evcharging.ocpp.station.resuming import resume
+from evcharging.ocpp.station.snapshot import snapshot_of
+from evcharging.ocpp.station.wires import wire_for
+
+if TYPE_CHECKING:
+    from evcharging.ocpp.station.wire import Wire
+
+
+class Station:
+    """One station, from power-up to the end of `run`.
+
+    Args:
+        settings: What makes it.
+        clock, environment, listener: Its surroundings.
+        dial: Opens its websocket.
+        chargers: Makes the charger of a connector; the domain's model without.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_group",
+        "_running",
+        "authorization",
+        "authorizing",
+        "availability",
+        "charging",
+        "clock",
+        "connectors",
+        "environment",
+        "firmware_version",
+        "life",
+        "lines",
+        "link",
+        "listener",
+        "maintenance",
+        "metering",
+        "outbox",
+        "parameters",
+        "power",
+        "profiles",
+        "rebooting",
+        "records",
+        "registration",
+        "reservations",
+        "rng",
+        "settings",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        settings: StationSettings,
+        *,
+        clock: StationClock,
+        environment: Environment,
+        listener: StationListener,
+        dial: Dial,
+        chargers: ChargerFactory | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = GuardedClock(clock, self._fail)
+        self.environment = environment
+        self.listener = listener
+        self.rng = Random(f"{settings.seed}/{settings.station_id}")
+        self.lines: deque[str] = deque(maxlen=LOG_LINES_KEPT)
+        self.firmware_version = settings.firmware_version
+        self.parameters: Parameters = Parameters()
+        self.authorization = StationAuthorization()
+        self.profiles = ChargingProfiles()
+        self.records: dict[str, TransactionRecord] = {}
+        """Transactions whose end the CSMS has not answered yet, by local id."""
+        self.registration: Registration = Registration(self, on_accepted=self._accepted)
+        self.availability: Availability = Availability(self)
+        make = chargers or self._model_charger
+        self.connectors: list[Connector] = [
+            Connector(self, number, make(number)) for number in range(1, settings.connectors + 1)
+        ]
+        self.authorizing: Authorizing = Authorizing(self)
+        self.charging: Charging = Charging(self)
+        self.metering: Metering = Metering(self)
+        self.power: Power = Power(self)
+        self.reservations: Reservations = Reservations(self)
+        self.maintenance: Maintenance = Maintenance(self)
+        self.rebooting: Rebooting = Rebooting(self)
+        self.life: Life | None = None if settings.profile is None else Life(self, settings.profile)
+        self.wire: Wire = wire_for(self)
+        self.link: Link = Link(
+            settings,
+            dial=dial,
+            clock=self.clock,
+            rng=self.rng,
+            parameters=self.parameters,
+            handle=self.wire.handle,
+            events=self,
+            listener=listener,
+        )
+        delivery = Delivery(self)
+        self.outbox: Outbox = Outbox(
+            clock=self.clock,
+            parameters=self.parameters,
+            spawn=self.spawn,
+            transmit=self.link.call,
+            on_answer=delivery.answered,
+            on_given_up=delivery.given_up,
+            store=settings.queue,
+        )
+        self._group: asyncio.TaskGroup | None = None
+        self._running = False
+
+    @property
+    def online(self) -> bool:
+        """Whether the CSMS can be reached and has accepted the station."""
+        return self.link.connected and self.registration.accepted
+
+    @property
+    def running(self) -> bool:
+        """Whether `run` is under way."""
+        return self._running
+
+    @property
+    def logs(self) -> tuple[str, ...]:
+        """The last log lines, newest last."""
+        return tuple(self.lines)
+
+    async def run(self) -> None:
+        """Live until stopped. Cancelled, it is without power: nothing more is sent, its queue store stands.
+
+        Raises an ExceptionGroup with whatever went wrong inside.
+        """
+        unwatch = self.environment.watch(self._environment_changed)
+        self._running = True
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for connector in self.connectors:
+                    connector.charger.watch(self._charger_changed(connector))
+                resume(self)
+                self.metering.reset_aligned()
+                if self.life is not None:
+                    self._group.create_task(self.life.run())
+                await self.link.run()
+                raise _Ended  # noqa: TRY301 - the one way to end a task group and all that is in it
+        except* _Ended:
+            pass
+        finally:
+            self._running = False
+            self._group = None
+            self.clock.stopped = True
+            unwatch()
+            self.outbox.close()
+            for connector in self.connectors:
+                connector.charger.close()
+
+    async def stop(self, *, reason: str = "Local") -> None:
+        """End transactions with `reason`, deliver what waits if it can be, close with 1001, end `run`."""
+        if not self._running:
+            return
+        self.log(wording.shutdown(reason))
+        self.charging.end_all(reason)
+        if self.online:
+            try:
+                async with asyncio.timeout(self.settings.call_timeout_s):
+                    await self.outbox.drained()
+            except TimeoutError:
+                self.log(f"{self.outbox.kept} messages were not delivered")
+        await self.link.close()
+
+    def drop(self) -> None:
+        """Cut the socket, as a broken network does."""
+        self.link.drop()
+
+    def snapshot(self) -> StationSnapshot:
+        """Return the station as it is now."""
+        return snapshot_of(self)
+
+    def plug_in(self, connector_id: int, vehicle: VehicleSpec) -> None:
+        """Put a vehicle on the cable. Raises ChargerError where one is there."""
+        self.charging.plug_in(self._named(connector_id), vehicle)
+
+    def unplug(self, connector_id: int) -> None:
+        """Take the cable out, as the driver does."""
+        self.charging.unplug(self._named(connector_id))
+
+    async def present(self, id_tag: str, connector_id: int | None = None) -> bool:
+        """Hold a card to the reader: it starts a session or stops one; return whether it was accepted."""
+        return await self.charging.present(id_tag, connector_id)
+
+    def inject_fault(self, connector_id: int, code: FaultCode) -> None:
+        """Let an outlet fail; what runs there ends."""
+        connector = self._named(connector_id)
+        connector.read()
+        connector.charger.inject_fault(code)
+        self.charging.fault(connector)
+
+    def clear_fault(self, connector_id: int) -> bool:
+        """End an injected fault, and release the emergency button; return whether no fault is left."""
+        connector = self._named(connector_id)
+        cleared = connector.charger.clear_fault()
+        self.charging.release(connector)
+        return cleared
+
+    def emergency_stop(self, connector_id: int) -> None:
+        """Press the emergency button."""
+        self.charging.emergency_stop(self._named(connector_id))
+
+    def connector(self, connector_id: int | None) -> Connector | None:
+        """Return a connector by its number, None where there is none (and for 0)."""
+        if connector_id is None or not 1 <= connector_id <= len(self.connectors):
+            return None
+        return self.connectors[connector_id - 1]
+
+    def log(self, message: str) -> None:
+        """Write a log line."""
+        line = wording.stamped(self.clock.now_s(), message)
+        self.lines.append(line)
+        self.listener.log(self.settings.station_id, line)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside the rest of this station; its failure is the station's."""
+        if self._group is None:
+            work.close()
+            raise RuntimeError(f"{self.settings.station_id} does not run")
+        return self._group.create_task(work)
+
+    async def reboot(self, reason: str) -> None:
+        """Close the connection, be gone for a while, and boot anew because of `reason`."""
+        self.log(wording.rebooting(reason))
+        self.registration.forget(reason)
+        self.outbox.shut()
+        await self.link.restart(absent_s=self.settings.reboot_s)
+
+    async def opened(self, attempts: int) -> None:
+        """A socket stands: register (`LinkEvents`)."""
+        self.log(wording.reconnected(attempts + 1) if self.link.reconnects else wording.connected())
+        self.listener.connected(self.settings.station_id)
+        await self.registration.register()
+
+    def closed(self, reason: str) -> None:
+        """The socket is gone (`LinkEvents`)."""
+        self.outbox.shut()
+        self.registration.pause()
+        self.log(wording.disconnected(reason))
+        self.listener.disconnected(self.settings.station_id, reason)
+        self.listener.changed(self.settings.station_id)
+
+    def not_opened(self, reason: str, pause_s: float) -> None:
+        """No socket could be opened (`LinkEvents`)."""
+        self.log(wording.not_connected(reason, pause_s))
+        self.listener.disconnected(self.settings.station_id, reason)
+
+    def tell_statuses(self, *, again: bool) -> None:
+        """Tell the states that changed, or `again` all of them, the station's own first."""
+        for line in (self.availability.line, *(connector.line for connector in self.connectors)):
+            line.tell(again=again)
+
+    def connector_changed(self, connector: Connector) -> None:
+        """A connector has another state."""
+        del connector
+        self.listener.changed(self.settings.station_id)
+
+    def _accepted(self, booted: bool) -> None:
+        self.outbox.open()
+        if booted:
+            self.wire.status_forgotten()
+        self.tell_statuses(again=booted)
+        self.listener.changed(self.settings.station_id)
+
+    def _environment_changed(self) -> None:
+        if self.life is not None:
+            self.life.environment_changed()
+
+    def _charger_changed(self, connector: Connector) -> Callable[[], None]:
+        def changed() -> None:
+            connector.read()
+            self.charging.observe(connector)
+
+        return changed
+
+    def _model_charger(self, number: int) -> ModelCharger:
+        settings = self.settings
+        register_wh = settings.register_wh[number - 1] if number <= len(settings.register_wh) else 0.0
+        left = [float(record.meter_wh) for record in settings.resume if record.connector_id == number]
+        return ModelCharger(
+            settings.spec,
+            now_s=self.clock.now_s(),
+            register_wh=max([register_wh, *left]),
+            step_s=settings.grid_step_s,
+        )
+
+    def _named(self, connector_id: int) -> Connector:
+        connector = self.connector(connector_id)
+        if connector is None:
+            raise ValueError(
+                f"{self.settings.station_id} has connectors 1 to {len(self.connectors)}, not {connector_id}"
+            )
+        return connector
+
+    def _fail(self, error: Exception) -> None:
+        async def fail() -> None:
+            raise error
+
+        if self._group is not None:
+            self.spawn(fail())
+
+
+class _Ended(Exception):
+    """Raised inside `run` to end it."""
