@@ -43,8 +43,7 @@ async def tokens_named(transaction: AsyncConnection, id_tags: Iterable[str]) -> 
         part = wanted[start : start + IDS_A_STATEMENT]
         result = await transaction.execute(select(tokens).where(tokens.c.folded.in_(part)))
         for row in result.mappings():
-            values = dict(row)
-            found[values.pop("folded")] = TokenRow(**values)
+            found[row["folded"]] = _row(dict(row))
     return found
 
 
