@@ -1,0 +1,54 @@
+"""What the gateway's settings accept, and what they say about the rest."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from evcharging.apps.ocpp_gateway.settings import GatewaySettings
+
+
+def test_defaults_are_those_of_the_documentation() -> None:
+    settings = GatewaySettings()
+
+    assert (settings.host, settings.ws_port, settings.tls_port, settings.http_port) == ("127.0.0.1", 9000, 9443, 9101)
+    assert not settings.welcomes_strangers
+    assert settings.database == "gateway.db"
+
+
+def test_variables_have_the_gateways_prefix() -> None:
+    assert GatewaySettings.variable_of("ws_port") == "OCPP_GATEWAY_WS_PORT"
+
+
+def test_standalone_welcomes_strangers() -> None:
+    assert GatewaySettings(standalone=True).welcomes_strangers
+
+
+@pytest.mark.parametrize("fields", [{"open_registration": True}, {"standalone": True}])
+def test_strangers_from_other_machines_must_know_a_password(fields: dict[str, bool]) -> None:
+    with pytest.raises(ValidationError, match="--station-password"):
+        GatewaySettings(host="0.0.0.0", **fields)  # type: ignore[arg-type]
+
+    GatewaySettings(host="0.0.0.0", station_password="shared", **fields)  # type: ignore[arg-type]
+
+
+def test_registered_stations_may_come_from_other_machines() -> None:
+    GatewaySettings(host="0.0.0.0")
+
+
+def test_the_standalones_api_stays_on_this_machine() -> None:
+    with pytest.raises(ValidationError, match="--http-host"):
+        GatewaySettings(standalone=True, http_host="0.0.0.0")
+
+
+def test_tls_needs_a_certificate() -> None:
+    with pytest.raises(ValidationError, match="--tls-certificate"):
+        GatewaySettings(tls_key="key.pem")  # type: ignore[arg-type]
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = GatewaySettings(station_password="pa55", database_url="postgresql://u:s3cret@db/x")  # type: ignore[arg-type]
+
+    assert "pa55" not in repr(settings)
+    assert "s3cret" not in repr(settings)
+    assert settings.database == "postgresql://u:s3cret@db/x"
