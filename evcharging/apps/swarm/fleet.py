@@ -138,13 +138,14 @@ class Fleet:
         for station_id in ids:
             await self._last_word(station_id, SwarmState.OFFLINE)
 
-    async def lose(self, station_ids: Iterable[str]) -> None:
-        """Cut stations that are another worker's already. Nothing is said: not to the CSMS, not on the log."""
-        lost = [station_id for station_id in station_ids if station_id in self._running]
-        for station_id in lost:
-            self._book.forget(station_id)
-            self._gone(station_id)
-        await self._host.cut(lost)
+    def disown(self, station_id: str) -> None:
+        """Speak for the station no more: it is another worker's already. `cut` it at once."""
+        self._book.forget(station_id)
+        self._gone(station_id)
+
+    async def cut(self, station_id: str) -> None:
+        """Take the power from a station that was disowned. Nothing is said: not to its CSMS, not on the log."""
+        await self._host.cut([station_id])
 
     def drop_all(self) -> None:
         """Cut every socket; the stations stay and dial again as soon as they may."""

@@ -8,7 +8,8 @@ term is cut. It opens no socket and reads no topic itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -117,7 +118,8 @@ class Ownership:
             self._contested_until_s[station_id] = self._now_s() + CONTESTED_S
             metrics.FENCED.inc()
             log.warning("another worker has the station; it is cut here", station_id=station_id, term=term)
-            self._work(station_id, self._fleet.lose([station_id]))
+            self._fleet.disown(station_id)
+            self._work(station_id, partial(self._fleet.cut, station_id))
         if partition is not None:
             self._open[station_id] = partition
 
@@ -156,7 +158,7 @@ class Ownership:
             return desired is None or self._begun_or_not_wanted(desired, partition)
         if desired is not None and desired.running and _same(desired, begun):
             return True
-        self._work(station_id, self._fleet.stop(station_id))
+        self._work(station_id, partial(self._fleet.stop, station_id))
         return desired is None or not desired.running
 
     def _begun_or_not_wanted(self, desired: SwarmDesired, partition: int) -> bool:
@@ -169,7 +171,7 @@ class Ownership:
         if desired.running:
             self._begin(desired)
         else:
-            self._work(station_id, self._settle(desired))
+            self._work(station_id, partial(self._settle, desired))
         return True
 
     def _begin(self, desired: SwarmDesired) -> bool:
@@ -208,12 +210,12 @@ class Ownership:
             or now_s - self._since_s.get(partition, now_s) >= LET_GO_WITHIN_S
         )
 
-    def _work(self, station_id: str, work: Any) -> None:
+    def _work(self, station_id: str, work: Callable[[], Awaitable[None]]) -> None:
         before = self._at_work.get(station_id)
 
         async def after_what_is_under_way() -> None:
             await self._ended(before)
-            await work
+            await work()
 
         task = self._at_work[station_id] = asyncio.create_task(after_what_is_under_way(), name=f"swarm:{station_id}")
         task.add_done_callback(lambda done: self._worked(station_id, done))
