@@ -81,10 +81,12 @@ class TestOpening:
             assert wire.central.links == []
 
     async def test_version_2_0_1_is_spoken_where_it_is_preferred(self) -> None:
-        async with wire_gateway(open_registration=True) as wire:
-            async with wire.connect("CP-001", "ocpp2.1", "ocpp2.0.1", "ocpp1.6") as station:
-                assert station.subprotocol == "ocpp2.0.1"
-                assert await serves(station)
+        async with (
+            wire_gateway(open_registration=True) as wire,
+            wire.connect("CP-001", "ocpp2.1", "ocpp2.0.1", "ocpp1.6") as station,
+        ):
+            assert station.subprotocol == "ocpp2.0.1"
+            assert await serves(station)
 
     async def test_what_is_no_websocket_is_told_what_would_be(self) -> None:
         async with wire_gateway() as wire:
@@ -96,14 +98,16 @@ class TestOpening:
             writer.close()
 
     async def test_more_stations_than_can_be_held_are_told_to_come_again(self) -> None:
-        async with wire_gateway(open_registration=True, most_stations=2) as wire:
-            async with wire.connect("CP-001") as first:
-                async with wire.connect("CP-002"):
-                    assert await status_of(wire.connect("CP-003")) == 503
-                await until(lambda: len(wire.gateway.links) == 1)
-                async with wire.connect("CP-003") as third:
-                    assert await serves(third)
-                    assert await serves(first)
+        async with (
+            wire_gateway(open_registration=True, most_stations=2) as wire,
+            wire.connect("CP-001") as first,
+        ):
+            async with wire.connect("CP-002"):
+                assert await status_of(wire.connect("CP-003")) == 503
+            await until(lambda: len(wire.gateway.links) == 1)
+            async with wire.connect("CP-003") as third:
+                assert await serves(third)
+                assert await serves(first)
 
 
 class TestSecurity:
@@ -265,9 +269,11 @@ class TestFrames:
             assert await serves(station)
 
     async def test_unknown_fields_are_tolerated_where_that_is_set(self) -> None:
-        async with wire_gateway(open_registration=True, tolerate_unknown_fields=True) as wire:
-            async with wire.connect("CP-001") as station:
-                assert await ask(station, [2, "1", "Heartbeat", {"unknown": 1}]) == [3, "1", BEAT]
+        async with (
+            wire_gateway(open_registration=True, tolerate_unknown_fields=True) as wire,
+            wire.connect("CP-001") as station,
+        ):
+            assert await ask(station, [2, "1", "Heartbeat", {"unknown": 1}]) == [3, "1", BEAT]
 
     async def test_an_oversized_message_ends_its_socket_with_1009_and_the_station_may_come_back(self) -> None:
         async with wire_gateway(open_registration=True, max_message_bytes=2_048) as wire:
@@ -425,6 +431,7 @@ class TestFlood:
             flooding.cancel()
             await asyncio.gather(flooding, return_exceptions=True)
             yield wire, flooder
+            flooder.transport.abort()  # its goodbye would wait behind all that it has sent
 
     async def test_of_calls_from_one_station_leaves_fifty_others_served_and_loses_none(self) -> None:
         data = [orjson.dumps([2, f"{n}", "Heartbeat", {}]).decode() for n in range(100)]
@@ -441,10 +448,12 @@ class TestFlood:
             assert sum(1 for cp_id, _ in wire.central.calls if cp_id != "FLOOD") == 1_000
 
     async def test_a_station_that_comes_back_with_a_long_queue_is_slowed_and_loses_nothing(self) -> None:
-        async with wire_gateway(open_registration=True, messages_per_s=500.0, message_burst=10) as wire:
-            async with wire.connect("CP-001") as station:
-                for number in range(200):
-                    await station.send(orjson.dumps([2, f"{number}", "Heartbeat", {}]).decode())
-                answers = [orjson.loads(await asyncio.wait_for(station.recv(), DEADLINE_S))[1] for _ in range(200)]
-                assert answers == [f"{number}" for number in range(200)]
-                assert wire.gateway.metrics.events["held_back"] >= 1
+        async with (
+            wire_gateway(open_registration=True, messages_per_s=500.0, message_burst=10) as wire,
+            wire.connect("CP-001") as station,
+        ):
+            for number in range(200):
+                await station.send(orjson.dumps([2, f"{number}", "Heartbeat", {}]).decode())
+            answers = [orjson.loads(await asyncio.wait_for(station.recv(), DEADLINE_S))[1] for _ in range(200)]
+            assert answers == [f"{number}" for number in range(200)]
+            assert wire.gateway.metrics.events["held_back"] >= 1

@@ -1,4 +1,4 @@
-"""A gateway for tests: real sockets on free ports, certificates made on the spot, and a central system that notes all."""
+"""A gateway for tests: real sockets on free ports, certificates made on the spot, a central system that notes all."""
 
 from __future__ import annotations
 

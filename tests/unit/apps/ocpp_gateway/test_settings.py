@@ -27,18 +27,18 @@ def test_standalone_welcomes_strangers() -> None:
 @pytest.mark.parametrize("fields", [{"open_registration": True}, {"standalone": True}])
 def test_strangers_from_other_machines_must_know_a_password(fields: dict[str, bool]) -> None:
     with pytest.raises(ValidationError, match="--station-password"):
-        GatewaySettings(host="0.0.0.0", **fields)  # type: ignore[arg-type]
+        GatewaySettings(host="192.0.2.1", **fields)  # type: ignore[arg-type]
 
-    GatewaySettings(host="0.0.0.0", station_password="shared", **fields)  # type: ignore[arg-type]
+    GatewaySettings(host="192.0.2.1", station_password="shared", **fields)  # type: ignore[arg-type]
 
 
 def test_registered_stations_may_come_from_other_machines() -> None:
-    GatewaySettings(host="0.0.0.0")
+    GatewaySettings(host="192.0.2.1")
 
 
 def test_the_standalones_api_stays_on_this_machine() -> None:
     with pytest.raises(ValidationError, match="--http-host"):
-        GatewaySettings(standalone=True, http_host="0.0.0.0")
+        GatewaySettings(standalone=True, http_host="192.0.2.1")
 
 
 def test_tls_needs_a_certificate() -> None:
