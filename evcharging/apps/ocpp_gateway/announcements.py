@@ -10,15 +10,23 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from evcharging.apps.ocpp_gateway.charge_points import OpenTransaction
+from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, OpenTransaction
 from evcharging.domain.energy import WH_PER_KWH
-from evcharging.domain.states import ChargePointState
-from evcharging.messages.charge_points import Alert, Severity, Status, StatusDetail, StatusSource, Telemetry
+from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState
+from evcharging.messages.charge_points import (
+    Alert,
+    ConnectorDetail,
+    Severity,
+    Status,
+    StatusDetail,
+    StatusSource,
+    Telemetry,
+)
 from evcharging.messages.envelope import Event, derived_id
 from evcharging.messages.topics import ALERTS, STATUS, TELEMETRY
 from evcharging.store.gateway.transactions import IntervalRow, TransactionRow
 
-__all__ = ["Announcements"]
+__all__ = ["Announcements", "connectors_of"]
 
 
 class Announcements:
@@ -36,64 +44,62 @@ class Announcements:
 
     def status(
         self,
-        cp_id: str,
+        point: ChargePoint,
         connector_id: int,
         state: ChargePointState,
         *,
-        at: datetime,
         previous: ChargePointState | None = None,
         reason: str | None = None,
-        session_id: str | None = None,
         **detail: Any,
     ) -> Event[Status]:
-        """Something was said of a connector. Unset details are left out."""
-        status = _status(cp_id, connector_id, state, at, previous, reason, session_id, detail)
+        """Something was said of a connector, or of the whole (0). Unset details are left out."""
+        transaction = point.transaction_at(connector_id) if connector_id else None
+        status = self._status(
+            point,
+            connector_id,
+            state,
+            previous=previous,
+            reason=reason,
+            session_id=transaction.session_id if transaction is not None else None,
+            connectors=connectors_of(point),
+            detail=detail,
+        )
         return Event(STATUS, status, str(uuid4()), self.source)
 
-    def begun(self, row: TransactionRow) -> tuple[Status, str]:
-        """A session flows; with the event's id."""
-        status = _status(
-            row.cp_id,
+    def begun(self, point: ChargePoint, row: TransactionRow) -> Event[Status]:
+        """A session flows. Its transaction need not be in memory yet."""
+        status = self._status(
+            point,
             row.connector_id,
             ChargePointState.SUPPLYING,
-            row.created_at,
-            ChargePointState.ACTIVATED,
-            None,
-            row.session_id,
-            {
-                "id_tag": row.id_tag,
-                "id_tag_status": row.id_tag_status,
-                "driver_id": row.driver_id,
-                "transaction_id": row.transaction_id,
-                "register_start_wh": _float(row.meter_start_wh),
-                "target_wh": _float(row.target_wh),
-            },
+            previous=ChargePointState.ACTIVATED,
+            session_id=row.session_id,
+            connectors=connectors_of(point, begun=row),
+            detail={**_of_transaction(row), "target_wh": _float(row.target_wh), "id_tag_status": row.id_tag_status},
         )
-        return status, derived_id(f"{row.session_id}:begun", "cp.status")
+        return Event(STATUS, status, derived_id(f"{row.session_id}:begun", "cp.status"), self.source)
 
-    def ended(self, row: TransactionRow, state: ChargePointState, *, at: datetime) -> tuple[Status, str]:
-        """A session is over; with the event's id. ``row`` is as it stands after its last interval."""
-        status = _status(
-            row.cp_id,
+    def ended(self, point: ChargePoint, row: TransactionRow) -> Event[Status]:
+        """A session is over. ``row`` is as it stands after its last interval; memory may still have it as open."""
+        status = self._status(
+            point,
             row.connector_id,
-            state,
-            at,
-            ChargePointState.SUPPLYING,
-            row.end_reason,
-            row.session_id,
-            {
+            point.state_of(row.connector_id, without=row.transaction_id),
+            previous=ChargePointState.SUPPLYING,
+            reason=row.end_reason,
+            session_id=row.session_id,
+            connectors=connectors_of(point, ended=row),
+            detail={
+                **_of_transaction(row),
                 "last_seq": row.last_seq,
-                "id_tag": row.id_tag,
-                "driver_id": row.driver_id,
-                "transaction_id": row.transaction_id,
-                "register_start_wh": _float(row.meter_start_wh),
                 "register_end_wh": _float(row.meter_stop_wh),
+                "ended_at": row.stopped_at,
                 "stop_reason": row.stop_reason,
                 "text": "the station never said that it ended" if row.closed_by_gateway else None,
             },
         )
         end = "closed" if row.closed_by_gateway else "ended"
-        return status, derived_id(f"{row.session_id}:{end}", "cp.status")
+        return Event(STATUS, status, derived_id(f"{row.session_id}:{end}", "cp.status"), self.source)
 
     def telemetry(self, transaction: OpenTransaction, row: IntervalRow) -> Event[Telemetry]:
         """One interval of a session, with what was last measured."""
@@ -110,6 +116,8 @@ class Announcements:
             connector_id=transaction.connector_id,
             session_id=row.session_id,
             driver_id=transaction.driver_id,
+            id_tag=transaction.id_tag if row.last_seq == 1 else None,
+            source=StatusSource.OCPP,
             seq=row.last_seq,
             interval_start=row.interval_start,
             interval_end=row.interval_end,
@@ -125,6 +133,36 @@ class Announcements:
             temperature_c=transaction.temperature_c,
         )
         return Event(TELEMETRY, message, f"{row.session_id}:{row.last_seq}", self.source)
+
+    def _status(
+        self,
+        point: ChargePoint,
+        connector_id: int,
+        state: ChargePointState,
+        *,
+        previous: ChargePointState | None,
+        connectors: tuple[ConnectorDetail, ...],
+        detail: dict[str, Any],
+        reason: str | None = None,
+        session_id: str | None = None,
+    ) -> Status:
+        report = point.connectors.get(connector_id)
+        told = {name: value for name, value in detail.items() if value is not None}
+        if report is not None:
+            told["ocpp_status"] = report.status.value
+        if point.version is not None:
+            told["ocpp_version"] = point.version.value
+        return Status(
+            ts=self.now(),
+            cp_id=point.cp_id,
+            connector_id=connector_id,
+            state=state,
+            previous_state=previous,
+            reason=reason,
+            session_id=session_id,
+            source=StatusSource.OCPP,
+            detail=StatusDetail(connectors=connectors, **told),
+        )
 
     def alert(
         self, cp_id: str, kind: str, detail: str, *, severity: Severity = Severity.WARNING, cause: str | None = None
@@ -145,28 +183,62 @@ class Announcements:
         return Event(ALERTS, alert, alert.alert_id, self.source)
 
 
-def _status(
-    cp_id: str,
+def connectors_of(
+    point: ChargePoint, *, begun: TransactionRow | None = None, ended: TransactionRow | None = None
+) -> tuple[ConnectorDetail, ...]:
+    """How every connector stands, with a transaction that is just beginning or ending counted in."""
+    gone = None if ended is None else ended.transaction_id
+    known = {WHOLE_CHARGE_POINT, *point.connectors, *(t.connector_id for t in point.open.values())}
+    if begun is not None:
+        known.add(begun.connector_id)
+    details = []
+    for connector_id in sorted(known):
+        report = point.connectors.get(connector_id)
+        told = None if report is None else report.status.value
+        if begun is not None and connector_id == begun.connector_id:
+            state, row = ChargePointState.SUPPLYING, begun
+            details.append(_detail(connector_id, state, told, row.session_id, row.id_tag, row.driver_id))
+            continue
+        if connector_id == WHOLE_CHARGE_POINT:
+            details.append(_detail(connector_id, point.whole_state(), told))
+            continue
+        state = point.state_of(connector_id, without=gone)
+        transaction = point.transaction_at(connector_id, without=gone)
+        if transaction is None:
+            details.append(_detail(connector_id, state, told))
+        else:
+            details.append(
+                _detail(connector_id, state, told, transaction.session_id, transaction.id_tag, transaction.driver_id)
+            )
+    return tuple(details)
+
+
+def _detail(
     connector_id: int,
     state: ChargePointState,
-    at: datetime,
-    previous: ChargePointState | None,
-    reason: str | None,
-    session_id: str | None,
-    detail: dict[str, Any],
-) -> Status:
-    told = {name: value for name, value in detail.items() if value is not None}
-    return Status(
-        ts=at,
-        cp_id=cp_id,
+    ocpp_status: str | None,
+    session_id: str | None = None,
+    id_tag: str | None = None,
+    driver_id: str | None = None,
+) -> ConnectorDetail:
+    return ConnectorDetail(
         connector_id=connector_id,
         state=state,
-        previous_state=previous,
-        reason=reason,
         session_id=session_id,
-        source=StatusSource.OCPP,
-        detail=StatusDetail(**told) if told else None,
+        ocpp_status=ocpp_status,
+        id_tag=id_tag,
+        driver_id=driver_id,
     )
+
+
+def _of_transaction(row: TransactionRow) -> dict[str, Any]:
+    return {
+        "id_tag": row.id_tag,
+        "driver_id": row.driver_id,
+        "transaction_id": row.number if row.number is not None else row.transaction_id,
+        "register_start_wh": _float(row.meter_start_wh),
+        "started_at": row.started_at,
+    }
 
 
 def _float(value: Any) -> float | None:

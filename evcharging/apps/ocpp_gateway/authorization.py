@@ -65,6 +65,11 @@ class Authorization:
             self._ordered = {tag: moment for tag, moment in self._ordered.items() if moment > now}
         self._ordered[id_tag.casefold()] = until
 
+    def driver_of(self, id_tag: str) -> str | None:
+        """The driver whose token that is, as far as Central said."""
+        token = self._tokens.get(id_tag.casefold())
+        return None if token is None else token.driver_id
+
     def check(self, id_tag: str) -> Verdict:
         """What is to be said of an idTag now: as stored, Expired past its time, and of an unknown one Invalid."""
         name = id_tag.casefold()

@@ -113,11 +113,14 @@ class ChargePoint:
         "socket_id",
         "unclaimed",
         "unsaid",
+        "version",
     )
 
     def __init__(self, cp_id: str) -> None:
         self.cp_id = cp_id
         self.link: Link | None = None
+        self.version: OcppVersion | None = None
+        """What it speaks, or spoke last."""
         self.socket_id: str | None = None
         """Tells its present socket from all others, here and at other gateways."""
         self.connected_at: datetime | None = None

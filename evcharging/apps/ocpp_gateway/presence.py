@@ -27,7 +27,7 @@ from evcharging.store.gateway import transactions as store
 from evcharging.store.gateway.transactions import TransactionRow
 from evcharging.store.gateway.upserts import upsert
 
-__all__ = ["LOOK_EVERY_S", "Presence"]
+__all__ = ["LOOK_EVERY_S", "Presence", "is_ours_to_take"]
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ class Presence:
     def connected(self, link: Link) -> ChargePoint:
         """A station is there, perhaps in place of its own older socket. What is known of it is read in a moment."""
         point = self._points.obtain(link.cp_id)
-        point.link = link
+        point.link, point.version = link, link.version
         point.socket_id = self._new_id()
         point.connected_at = self._now()
         point.loaded = False
@@ -111,12 +111,16 @@ class Presence:
                 .where(columns.gone_at.is_(None), columns.gateway.not_in(living))
                 .where(columns.connected_at < work.now - DEAD_AFTER)
             )
-            stale = list(result.scalars())
-            await _mark_gone(work, stale)
+            stale = {cp_id: ChargePoint(cp_id) for cp_id in result.scalars()}
+            for row in await store.open_transactions(work.transaction, list(stale)):
+                stale[row.cp_id].open[row.transaction_id] = open_transaction(row)
+            for found in await _rows(work, tables.connectors, list(stale)):
+                _restore_connector(stale[found["cp_id"]], found)
+            await _mark_gone(work, list(stale))
 
             def stored() -> None:
-                for cp_id in stale:
-                    self._say_lost(cp_id, None, "its gateway ended, and it did not come back")
+                for point in stale.values():
+                    self._say_lost(point, None, "its gateway ended, and it did not come back")
 
             work.after_commit(stored)
             return len(stale)
@@ -145,16 +149,15 @@ class Presence:
         transactions = await store.open_transactions(work.transaction, cp_ids)
         boots = await _rows(work, tables.boots, cp_ids)
         connectors = await _rows(work, tables.connectors, cp_ids)
-        points = [self._points.obtain(cp_id) for cp_id in cp_ids]
-        held = [point for point in points if point.link is not None]
+        held = [p for p in map(self._points.get, cp_ids) if p is not None and p.link is not None]
         await upsert(work.transaction, tables.sockets, [self._socket(point) for point in held])
 
         def stored() -> None:
             self._remember(transactions)
             for found in boots:
-                _restore_boot(self._points.obtain(found["cp_id"]), found)
+                _restore_boot(self._points.get(found["cp_id"]), found)
             for found in connectors:
-                _restore_connector(self._points.obtain(found["cp_id"]), found)
+                _restore_connector(self._points.get(found["cp_id"]), found)
             for point in held:
                 if point.socket_id == wanted[point.cp_id]:
                     self._greet(point)
@@ -166,7 +169,9 @@ class Presence:
 
     def _remember(self, rows: list[TransactionRow]) -> None:
         for row in rows:
-            point = self._points.obtain(row.cp_id)
+            point = self._points.get(row.cp_id)
+            if point is None:
+                continue
             transaction = point.open.setdefault(row.transaction_id, open_transaction(row))
             self._metering.publish_again(row, transaction)
 
@@ -180,20 +185,22 @@ class Presence:
         def stored() -> None:
             for one in gone:
                 if one.point.link is None:
-                    self._say_lost(one.point.cp_id, one.previous, one.reason)
+                    self._say_lost(one.point, one.previous, one.reason)
+            for one in lost.values():
+                if one.point.link is None:
+                    self._points.forget(one.point.cp_id)  # what is worth knowing of it is stored
             self._lost = {cp_id: one for cp_id, one in self._lost.items() if lost.get(cp_id) is not one}
             if self._lost:
                 self._writes.post(self._lose)
 
         work.after_commit(stored)
 
-    def _say_lost(self, cp_id: str, previous: ChargePointState | None, reason: str) -> None:
+    def _say_lost(self, point: ChargePoint, previous: ChargePointState | None, reason: str) -> None:
         self._send(
             self._announcements.status(
-                cp_id,
+                point,
                 WHOLE_CHARGE_POINT,
                 ChargePointState.DISCONNECTED,
-                at=self._now(),
                 previous=previous,
                 reason="connection_lost",
                 text=reason,
@@ -223,6 +230,27 @@ class Presence:
             self._statuses.publish(point, connector_id, reason=point.connectors[connector_id].status.value)
 
 
+async def is_ours_to_take(work: Work, cp_id: str, point: ChargePoint | None) -> bool:
+    """Whether a command for a charge point may be taken here.
+
+    Yes for an OCPP station, unless its newest socket is at another gateway; an older one of ours is ended then.
+    """
+    columns = tables.sockets.c
+    result = await work.transaction.execute(
+        select(columns.socket_id, columns.connected_at, columns.gone_at).where(columns.cp_id == cp_id)
+    )
+    newest = result.first()
+    if point is None or point.link is None or point.connected_at is None:
+        return newest is not None
+    if newest is None or newest.socket_id == point.socket_id or newest.gone_at is not None:
+        return True
+    if newest.connected_at <= point.connected_at:
+        return True
+    link = point.link
+    work.after_commit(lambda: link.close(1000, "the station has a newer connection"))
+    return False
+
+
 class _Lost(NamedTuple):
     point: ChargePoint
     socket_id: str
@@ -247,12 +275,16 @@ async def _rows(work: Work, table: Any, cp_ids: list[str]) -> list[dict[str, Any
     return rows
 
 
-def _restore_boot(point: ChargePoint, found: dict[str, Any]) -> None:
+def _restore_boot(point: ChargePoint | None, found: dict[str, Any]) -> None:
+    if point is None:
+        return
     if point.booted_at is None or point.booted_at < found["booted_at"]:
         point.boot_status, point.booted_at = found["status"], found["booted_at"]
 
 
-def _restore_connector(point: ChargePoint, found: dict[str, Any]) -> None:
+def _restore_connector(point: ChargePoint | None, found: dict[str, Any]) -> None:
+    if point is None:
+        return
     known = point.connectors.get(found["connector_id"])
     if known is not None and known.reported_at >= found["reported_at"]:
         return

@@ -8,7 +8,6 @@ on its way, in the queue of a station that has just come back, or it may never c
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
 from evcharging.apps.ocpp_gateway.announcements import Announcements
@@ -31,7 +30,7 @@ class Statuses:
     Args:
         send: puts an event on the bus; called in order, never waits.
         doubt_s: a connector must be free so long for its open transaction to be closed.
-        now: the time, with a zone; ``monotonic``: seconds.
+        monotonic: seconds.
     """
 
     def __init__(
@@ -40,13 +39,11 @@ class Statuses:
         *,
         send: Callable[[Event[Any]], None],
         doubt_s: float,
-        now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self._announcements = announcements
         self._send = send
         self._doubt_s = doubt_s
-        self._now = now
         self._monotonic = monotonic
         self._dirty: dict[tuple[str, int], dict[str, Any]] = {}
 
@@ -92,29 +89,16 @@ class Statuses:
         """Say a connector's state on the bus; 0 is the whole charge point."""
         whole = connector_id == WHOLE_CHARGE_POINT
         state = point.whole_state() if whole else point.state_of(connector_id)
-        transaction = None if whole else point.transaction_at(connector_id)
         report = point.connectors.get(connector_id)
         if report is not None:
             detail |= {
-                "ocpp_status": report.status.value,
                 "error_code": report.error_code,
                 "info": report.info,
                 "vendor_error_code": report.vendor_error_code,
             }
             if state is ChargePointState.FAULT:
                 detail["fault_code"] = report.error_code
-        self._send(
-            self._announcements.status(
-                point.cp_id,
-                connector_id,
-                state,
-                at=self._now(),
-                previous=previous,
-                reason=reason,
-                session_id=transaction.session_id if transaction is not None else None,
-                **detail,
-            )
-        )
+        self._send(self._announcements.status(point, connector_id, state, previous=previous, reason=reason, **detail))
 
     async def flush(self, work: Work) -> None:
         """An effect: store what changed since the last one."""

@@ -27,7 +27,6 @@ from evcharging.apps.ocpp_gateway.writes import Work, Writes
 from evcharging.domain.end_reasons import EndReason
 from evcharging.messages.envelope import derived_id
 from evcharging.messages.network import TokenStatus
-from evcharging.messages.topics import ALERTS, STATUS, TELEMETRY
 from evcharging.store.gateway import records
 from evcharging.store.gateway import transactions as store
 from evcharging.store.gateway.transactions import IntervalRow, RemoteStartRow, TransactionRow
@@ -178,8 +177,7 @@ class Transactions:
         )
         if row.reservation_id is not None:
             await store.change(work.transaction, row.session_id, {"reservation_id": row.reservation_id})
-        message, event_id = self._announcements.begun(row)
-        work.publish(STATUS, message, event_id)
+        work.publish(self._announcements.begun(point, row))
         STARTED.labels("remote" if order is not None else "local").inc()
         self._adopt(work, point, row)
         return self._told(row, verdict=verdict)
@@ -200,6 +198,8 @@ class Transactions:
         for _ in range(NUMBERS_TRIED):
             number = self._new_number() if start.transaction_id is None else None
             row = _new_row(cp_id, start, key, order, verdict, number=number, now=work.now)
+            if row.driver_id is None and start.id_tag is not None:
+                row.driver_id = self._authorization.driver_of(start.id_tag)
             if await store.insert_new(work.transaction, row):
                 return row
         raise RuntimeError(f"no free transaction number in {NUMBERS_TRIED} tries; what makes them does not vary")
@@ -239,9 +239,7 @@ class Transactions:
         self._meter_rest(work, row, live, ended_at)
         values = {name: getattr(row, name) for name in _ENDS}
         await store.change(work.transaction, row.session_id, values)
-        state = point.state_of(row.connector_id, without=row.transaction_id)
-        message, event_id = self._announcements.ended(row, state, at=work.now)
-        work.publish(STATUS, message, event_id)
+        work.publish(self._announcements.ended(point, row))
         _drop(work, point, row.transaction_id)
 
     def _meter_rest(self, work: Work, row: TransactionRow, live: OpenTransaction, ended_at: datetime) -> None:
@@ -254,7 +252,7 @@ class Transactions:
         if stop_wh < base_wh:
             detail = f"transaction {row.transaction_id} ended at {stop_wh} Wh, its meter had shown {base_wh} Wh"
             alert = self._announcements.alert(row.cp_id, "register_backwards", detail, cause=f"{row.session_id}:stop")
-            work.publish(ALERTS, alert.message, alert.id)
+            work.publish(alert)
             return
         if stop_wh == base_wh:
             return
@@ -270,8 +268,7 @@ class Transactions:
         )
         row.last_seq, row.register_wh, row.interval_wh = interval.last_seq, stop_wh, interval.interval_wh
         row.interval_start, row.interval_end = interval.interval_start, interval.interval_end
-        event = self._announcements.telemetry(live, interval)
-        work.publish(TELEMETRY, event.message, event.id)
+        work.publish(self._announcements.telemetry(live, interval))
 
     async def _keep_unknown(self, work: Work, point: ChargePoint, stop: Stop) -> None:
         key = derived_id(
@@ -297,7 +294,7 @@ class Transactions:
         STOPPED.labels("unknown").inc()
         detail = f"transaction {stop.transaction_id} ended at {stop.register_wh} Wh; its start was never told here"
         alert = self._announcements.alert(point.cp_id, "unknown_transaction", detail, cause=key)
-        work.publish(ALERTS, alert.message, alert.id)
+        work.publish(alert)
 
     def _adopt(self, work: Work, point: ChargePoint, row: TransactionRow) -> None:
         """Have the station's memory hold an open transaction, once it is stored."""

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -25,9 +25,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.apps.runtime.relay import OutboxRelay
-from evcharging.messages.base import Message
 from evcharging.messages.envelope import Event, child_of
-from evcharging.messages.topics import Topic
 from evcharging.store import outbox
 from evcharging.store.database import Database, DatabaseUnavailable
 from evcharging.store.gateway import tables
@@ -46,7 +44,6 @@ REFUSED = Counter("evcharging_gateway_writes_refused_total", "Writes given up be
 WAITING = Gauge("evcharging_gateway_writes_waiting", "Writes that wait for the database")
 
 T = TypeVar("T")
-M = TypeVar("M", bound=Message)
 
 
 class StorageAway(Exception):
@@ -56,16 +53,15 @@ class StorageAway(Exception):
 class Work:
     """What one database transaction does, on behalf of several effects."""
 
-    def __init__(self, transaction: AsyncConnection, *, now: datetime, source: str) -> None:
+    def __init__(self, transaction: AsyncConnection, *, now: datetime) -> None:
         self.transaction = transaction
         self.now = now
-        self._source = source
         self.events: list[Event[Any]] = []
         self.afterwards: list[Callable[[], None]] = []
 
-    def publish(self, topic: Topic[M], message: M, event_id: str, *, traceparent: str | None = None) -> None:
-        """Have a message published once this has committed, through the outbox."""
-        self.events.append(Event(topic, message, event_id, self._source, child_of(traceparent)))
+    def publish(self, event: Event[Any]) -> None:
+        """Have an event published once this has committed, through the outbox, as a child of its trace."""
+        self.events.append(replace(event, traceparent=child_of(event.traceparent)))
 
     def after_commit(self, step: Callable[[], None]) -> None:
         """Have ``step`` run once this is stored, before anybody hears of the result."""
@@ -91,6 +87,7 @@ class Writes:
         owner: of the outbox rows: this copy of the gateway.
         now: the time, with a zone.
         hold_s: so long a write that someone waits for is held while the database is away.
+        told: sees each event that goes through the outbox, once it is stored.
     """
 
     def __init__(
@@ -101,13 +98,14 @@ class Writes:
         owner: str,
         now: Callable[[], datetime],
         hold_s: float = HOLD_S,
+        told: Callable[[Event[Any]], None] | None = None,
     ) -> None:
         self._database = database
         self._relay = relay
         self._owner = owner
-        self._source = f"gateway/{owner}"
         self._now = now
         self._hold_s = hold_s
+        self._told = told
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -202,7 +200,7 @@ class Writes:
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         async with self._database.begin() as transaction:
-            work = Work(transaction, now=self._now(), source=self._source)
+            work = Work(transaction, now=self._now())
             for waiting in batch:
                 waiting.result = await waiting.effect(work)
             rows = await outbox.enqueue(transaction, tables.outbox, work.events, owner=self._owner, now=work.now)
@@ -210,6 +208,9 @@ class Writes:
         self._relay.hand_over(rows)
         for step in work.afterwards:
             step()
+        if self._told is not None:
+            for event in work.events:
+                self._told(event)
         for waiting in batch:
             if waiting.done is not None and not waiting.done.done():
                 waiting.done.set_result(waiting.result)

@@ -1,0 +1,345 @@
+"""What stations' sockets talk to: the central system, put together from its services.
+
+`connected`, `disconnected` and `handle` are for the sockets; `run` keeps what happens beside them going: the flush of
+what stations told, the relay, the commands, the look at transactions in doubt. No version of OCPP is known here beyond
+which handlers and which dialect it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+
+from evcharging.apps.ocpp_gateway.announcements import Announcements
+from evcharging.apps.ocpp_gateway.authorization import Authorization
+from evcharging.apps.ocpp_gateway.boots import Boots, BootTerms
+from evcharging.apps.ocpp_gateway.bus_reader import BusReader, SitePrice
+from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ChargePoints, Link, OpenTransaction
+from evcharging.apps.ocpp_gateway.command_desk import CommandDesk
+from evcharging.apps.ocpp_gateway.dialect import Dialect, Handlers, Payload
+from evcharging.apps.ocpp_gateway.dialect_v16 import DialectV16
+from evcharging.apps.ocpp_gateway.handlers_v16 import HandlersV16
+from evcharging.apps.ocpp_gateway.metering import Metering
+from evcharging.apps.ocpp_gateway.mqtt_feed import MqttFeed, MqttPublisher
+from evcharging.apps.ocpp_gateway.presence import LOOK_EVERY_S, Presence
+from evcharging.apps.ocpp_gateway.station_calls import StationCalls
+from evcharging.apps.ocpp_gateway.statuses import Statuses
+from evcharging.apps.ocpp_gateway.supply_orders import SupplyOrders
+from evcharging.apps.ocpp_gateway.transactions import Transactions
+from evcharging.apps.ocpp_gateway.upkeep import Upkeep
+from evcharging.apps.ocpp_gateway.writes import StorageAway, Work, Writes
+from evcharging.apps.runtime.relay import OutboxRelay
+from evcharging.apps.runtime.sender import Sender
+from evcharging.bus.protocol import Bus
+from evcharging.domain.end_reasons import EndReason
+from evcharging.messages.envelope import Event
+from evcharging.ocpp.errors import CallRejected, Fault
+from evcharging.ocpp.versions import OcppVersion
+from evcharging.store import outbox
+from evcharging.store.database import Database
+from evcharging.store.gateway import commands as taken_commands
+from evcharging.store.gateway import tables
+
+__all__ = ["CentralSystem", "CentralSystemTerms"]
+
+log = structlog.get_logger()
+
+TRY_AGAIN_LATER: Final = 1013
+GONE_WITHIN_S: Final = 30.0
+SWEEP_EVERY_S: Final = 1.0
+PRUNE_EVERY_S: Final = 3600.0
+KEPT_FOR: Final = timedelta(days=1)
+"""Outbox rows that were published, and commands that were answered; both are of use for a minute or two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CentralSystemTerms:
+    """What may be set.
+
+    Attributes:
+        accept_unknown_id_tags: whether an idTag that nobody stored is Accepted; otherwise it is Invalid.
+        refuse_concurrent: answer ConcurrentTx to a start with an idTag that is charging already.
+        call_timeout_s: so long a station has to answer a call.
+        hold_s: so long a transaction message waits for a database that is away, before its socket is ended.
+        doubt_s: so long a connector is said to be free before its open transaction is closed.
+        flush_s: between two intervals of one transaction, at least.
+        leave_others_s: see `CommandDesk`; ``settle_s`` likewise.
+        mqtt_interval_s: between two messages of telemetry on MQTT.
+        known_vendors: see `Upkeep`.
+    """
+
+    site_id: str = "site-1"
+    accept_unknown_id_tags: bool = False
+    refuse_concurrent: bool = False
+    call_timeout_s: float = 30.0
+    hold_s: float = 20.0
+    doubt_s: float = 60.0
+    flush_s: float = 0.25
+    leave_others_s: float = 2.0
+    settle_s: float = 15.0
+    mqtt_interval_s: float = 5.0
+    known_vendors: frozenset[str] = frozenset()
+
+
+class CentralSystem:
+    """The business side of one gateway.
+
+    Args:
+        database: migrated.
+        bus: started.
+        name: this copy of the gateway, the owner of its outbox rows; ``life``: this run of it, and no other.
+        boot_terms: how a station's boot is to be answered, from memory.
+        now: the time, with a zone; ``monotonic``: seconds.
+        new_number: makes numbers from 1 to 2^31 - 1, for transactions and starts; ``new_id`` makes names.
+        mqtt: where units are told of, None where MQTT is off.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        name: str,
+        life: str,
+        boot_terms: Callable[[str], BootTerms],
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        new_number: Callable[[], int],
+        new_id: Callable[[], str],
+        terms: CentralSystemTerms | None = None,
+        mqtt: MqttPublisher | None = None,
+    ) -> None:
+        terms = terms or CentralSystemTerms()
+        source = f"gateway/{name}"
+        self._terms = terms
+        self._monotonic = monotonic
+        self._mqtt = mqtt
+        self._bus = bus
+        self.points = ChargePoints()
+        self.price = SitePrice(terms.site_id)
+        self._feed = MqttFeed(self.points, price=lambda: (self.price.per_kwh, self.price.currency), now=now)
+        self.sender = Sender(bus)
+        self.relay = OutboxRelay(bus, database, tables.outbox, owner=name, now=now)
+        self.writes = Writes(database, self.relay, owner=name, now=now, hold_s=terms.hold_s, told=self._tell_mqtt)
+        self.authorization = Authorization(accept_unknown=terms.accept_unknown_id_tags, now=now)
+        self.announcements = Announcements(source=source, now=now, price_per_kwh=lambda: self.price.per_kwh)
+        self.statuses = Statuses(self.announcements, send=self._send, doubt_s=terms.doubt_s, monotonic=monotonic)
+        self.boots = Boots(self.statuses, terms=boot_terms, now=now)
+        self.metering = Metering(
+            self.announcements,
+            send=self._send,
+            congested=lambda: self.sender.congested,
+            monotonic=monotonic,
+            on_target=self._on_target,
+        )
+        self.transactions = Transactions(
+            self.writes,
+            self.authorization,
+            self.announcements,
+            new_number=new_number,
+            refuse_concurrent=terms.refuse_concurrent,
+            on_stop_wanted=self._end,
+        )
+        self.upkeep = Upkeep(self.writes, known_vendors=terms.known_vendors)
+        self.presence = Presence(
+            self.points,
+            self.writes,
+            self.statuses,
+            self.metering,
+            self.announcements,
+            life=life,
+            new_id=new_id,
+            send=self._send,
+            now=now,
+        )
+        self._handlers: dict[OcppVersion, Handlers] = {}
+        self._dialects: dict[OcppVersion, Dialect] = {}
+        calls = StationCalls(timeout_s=terms.call_timeout_s)
+        orders = SupplyOrders(
+            self.writes, calls, self.authorization, self.announcements, new_number=new_number, send=self._send
+        )
+        self.desk = CommandDesk(
+            self.points,
+            self.writes,
+            calls,
+            orders,
+            dialects=self._dialects,
+            life=life,
+            source=source,
+            leave_others_s=terms.leave_others_s,
+            settle_s=terms.settle_s,
+            now=now,
+            send=self._send,
+        )
+        self.reader = BusReader(bus, self.authorization, self.price, on_command=self.desk.take, now=now)
+        v16 = HandlersV16(
+            authorization=self.authorization,
+            boots=self.boots,
+            metering=self.metering,
+            statuses=self.statuses,
+            transactions=self.transactions,
+            upkeep=self.upkeep,
+            now=now,
+        )
+        self.speak({OcppVersion.V16: (v16, DialectV16())})
+
+    def speak(self, versions: Mapping[OcppVersion, tuple[Handlers, Dialect]]) -> None:
+        """Know more versions of OCPP."""
+        for version, (handlers, dialect) in versions.items():
+            self._handlers[version] = handlers
+            self._dialects[version] = dialect
+
+    def connected(self, link: Link) -> None:
+        """A station has a socket, perhaps in place of an older one."""
+        self.presence.connected(link)
+
+    def disconnected(self, link: Link, reason: str) -> None:
+        """A station's socket is gone."""
+        self.presence.disconnected(link, reason)
+
+    def handle(self, link: Link, action: str, payload: Payload) -> Payload | Awaitable[Payload]:
+        """Answer a station's call; the request is valid by its schema.
+
+        Raises:
+            CallRejected: see `Handlers.handle`; also from what is awaited.
+        """
+        point = self.points.get(link.cp_id)
+        handlers = self._handlers.get(link.version)
+        if point is None or handlers is None:
+            raise CallRejected(Fault.INTERNAL_ERROR, f"nobody answers OCPP {link.version.value} here")
+        try:
+            answer = handlers.handle(point, action, payload)
+        except CallRejected as error:
+            self.rejected(link, action, payload, str(error))
+            raise
+        return answer if isinstance(answer, dict) else self._stored(link, action, payload, answer)
+
+    def rejected(self, link: Link, action: str, payload: Any, error: str) -> None:
+        """Keep a message of a transaction that is answered with CALLERROR, by its schema or by what it says."""
+        dialect = self._dialects.get(link.version)
+        if dialect is not None and action in dialect.transaction_messages:
+            self.upkeep.rejected(link.cp_id, action, payload, error)
+
+    async def run(self) -> None:
+        """Do what happens beside the sockets, until cancelled."""
+        async with self.reader, asyncio.TaskGroup() as group:
+            group.create_task(self.writes.run())
+            group.create_task(self.relay.run())
+            group.create_task(self.sender.run())
+            group.create_task(self.desk.run())
+            group.create_task(self._open_again())
+            group.create_task(self.reader.run())
+            group.create_task(self._flushing())
+            group.create_task(self._sweeping())
+            group.create_task(self._looking())
+            group.create_task(self._pruning())
+            if self._mqtt is not None:
+                group.create_task(self._measuring(self._mqtt))
+
+    async def wait_ready(self) -> None:
+        """Wait until the tokens there are were read; before that, stations are better not let in. `run` must run."""
+        await self.reader.wait_caught_up()
+
+    async def drain(self, timeout_s: float = 10.0) -> None:
+        """Store and publish what is left; the sockets are closed, `run` is running still."""
+        self._flush()
+        if await self.writes.drain(timeout_s):
+            await self.relay.drain(timeout_s)
+        await self.sender.drain(timeout_s)
+
+    async def _stored(self, link: Link, action: str, payload: Payload, answer: Awaitable[Payload]) -> Payload:
+        """An answer that waits for the database. Without one the socket is ended, unanswered.
+
+        A CALLERROR, or silence, counts as an attempt at a station that gives up after a few; a socket that is gone does
+        not: the station keeps the message and tells it again when it is back. Nothing was told it that is not stored.
+        """
+        try:
+            return await answer
+        except CallRejected as error:
+            self.rejected(link, action, payload, str(error))
+            raise
+        except StorageAway:
+            log.warning("a station is sent away until the database is back", cp_id=link.cp_id, action=action)
+            link.close(TRY_AGAIN_LATER, "the database is away; try again later")
+            await asyncio.sleep(GONE_WITHIN_S)  # ends with the socket
+            raise
+
+    def _send(self, event: Event[Any]) -> None:
+        self.sender.send(event)
+        self._tell_mqtt(event)
+
+    def _tell_mqtt(self, event: Event[Any]) -> None:
+        if self._mqtt is not None:
+            self._feed.published(event, self._mqtt)
+
+    def _on_target(self, point: ChargePoint, transaction: OpenTransaction) -> None:
+        self._end(point, transaction, EndReason.TARGET_REACHED.value)
+
+    def _end(self, point: ChargePoint, transaction: OpenTransaction, reason: str) -> None:
+        self.desk.end(point, transaction, reason)
+
+    def _flush(self) -> None:
+        async def effect(work: Work) -> None:
+            for part in (self.boots, self.statuses, self.metering):
+                if part.due:
+                    await part.flush(work)
+
+        if self.metering.due or self.statuses.due or self.boots.due:
+            self.writes.post(effect)
+
+    async def _flushing(self) -> None:
+        while True:
+            await asyncio.sleep(self._terms.flush_s)
+            if not self.writes.away:
+                self._flush()
+
+    async def _sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            now_s = self._monotonic()
+            for point in self.points.connected():
+                for transaction in list(point.open.values()):
+                    if transaction.doubted_until_s is not None and now_s >= transaction.doubted_until_s:
+                        transaction.doubted_until_s = None
+                        self.transactions.close_lost(point, transaction)
+
+    async def _open_again(self) -> None:
+        while True:
+            try:
+                number = await self.presence.publish_open_again()
+            except StorageAway:
+                continue
+            if number:
+                log.info("transactions are open", number=number)
+            return
+
+    async def _looking(self) -> None:
+        while True:
+            try:
+                lost = await self.presence.look()
+            except StorageAway:
+                lost = 0
+            if lost:
+                log.warning("stations of a gateway that ended did not come back", number=lost)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _measuring(self, mqtt: MqttPublisher) -> None:
+        while True:
+            await asyncio.sleep(self._terms.mqtt_interval_s)
+            await self._feed.leave(mqtt)
+            self._feed.measure(mqtt)
+
+    async def _pruning(self) -> None:
+        async def effect(work: Work) -> None:
+            before = work.now - KEPT_FOR
+            await outbox.forget_before(work.transaction, tables.outbox, before)
+            await taken_commands.forget_before(work.transaction, before)
+
+        while True:
+            await asyncio.sleep(PRUNE_EVERY_S)
+            self.writes.post(effect)

@@ -1,0 +1,80 @@
+"""How a version of OCPP says what Central orders. One implementation a version; nothing above it knows a version."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from evcharging.apps.ocpp_gateway.charge_points import ChargePoint
+from evcharging.apps.ocpp_gateway.writes import Effect
+
+__all__ = ["Ask", "Dialect", "Handlers", "Payload", "status_refusal"]
+
+Payload: TypeAlias = dict[str, Any]
+
+
+def status_refusal(response: Payload) -> str | None:
+    """Why a response means no: its status, unless that is Accepted or a promise of it."""
+    status = str(response.get("status"))
+    return None if status in ("Accepted", "Scheduled", "RebootRequired") else status
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A call to make. ``refusal`` reads the response: None where the station will do it, else its word for no."""
+
+    action: str
+    payload: Payload
+    refusal: Callable[[Payload], str | None] = status_refusal
+
+
+class Handlers(Protocol):
+    """Answers a station's calls."""
+
+    def handle(self, point: ChargePoint, action: str, payload: Payload) -> Payload | Awaitable[Payload]:
+        """Answer one call that is valid by its schema; `CallRejected` becomes CALLERROR."""
+        ...
+
+
+class Dialect(Protocol):
+    """Central's orders in the words of one version."""
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """What a CSMS may initiate."""
+        ...
+
+    @property
+    def begins_charging(self) -> frozenset[str]:
+        """Of these, what asks a station to charge: nothing for one whose boot was not accepted."""
+        ...
+
+    @property
+    def transaction_messages(self) -> frozenset[str]:
+        """What a station tells of its transactions, and must not lose."""
+        ...
+
+    def start(self, *, id_tag: str, connector_id: int | None, remote_start_id: int) -> Ask:
+        """Begin a transaction."""
+        ...
+
+    def stop(self, transaction_id: str) -> Ask:
+        """End a transaction."""
+        ...
+
+    def serve(self, connector_id: int, *, operative: bool) -> Ask:
+        """Put a connector, or with 0 the whole station, into service or out of it."""
+        ...
+
+    def limit(self, connector_id: int, limit_amps: float) -> Ask:
+        """Set the current limit of a connector, or with 0 of the whole station."""
+        ...
+
+    def inject(self, connector_id: int, kind: str, payload: Mapping[str, Any]) -> Ask:
+        """Have a simulated station act out an event."""
+        ...
+
+    def record(self, cp_id: str, action: str, request: Payload, response: Payload) -> Effect[None] | None:
+        """What is to be kept of a call that was answered."""
+        ...
