@@ -17,11 +17,10 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
     text,
 )
 
-from evcharging.store.types import ExactDecimal, UtcDateTime
+from evcharging.store.types import ExactDecimal, ForeignText, UtcDateTime
 
 __all__ = [
     "SCHEMA",
@@ -53,7 +52,7 @@ transactions = Table(
     metadata,
     Column("session_id", String(64), primary_key=True),
     Column("cp_id", String(48), nullable=False),
-    Column("transaction_id", String(36), nullable=False),
+    Column("transaction_id", ForeignText(36), nullable=False),
     # The same as a number, where the gateway gave it (1.6); unknown stops have none.
     Column("number", Integer, unique=True),
     # What a repeat of the same start, or of the same stop without a start, is recognised by.
@@ -61,7 +60,7 @@ transactions = Table(
     # False where only the end was ever heard of.
     Column("start_known", Boolean, nullable=False, default=True),
     Column("connector_id", Integer, nullable=False),
-    Column("id_tag", String(36)),
+    Column("id_tag", ForeignText(36)),
     Column("id_tag_status", String(16)),
     Column("driver_id", String(64)),
     Column("command_id", String(64)),
@@ -72,9 +71,9 @@ transactions = Table(
     Column("started_at", UtcDateTime),
     Column("stopped_at", UtcDateTime),
     # The station's word for it (1.6, section 7.36), and the reason on the session's record.
-    Column("stop_reason", String(32)),
+    Column("stop_reason", ForeignText(32)),
     Column("end_reason", String(64)),
-    Column("stop_id_tag", String(36)),
+    Column("stop_id_tag", ForeignText(36)),
     Column("transaction_data", JSON),
     # Why the gateway asked the station to stop it.
     Column("stop_requested", String(64)),
@@ -103,7 +102,7 @@ remote_starts = Table(
     Column("command_id", String(64), nullable=False, unique=True),
     Column("cp_id", String(48), nullable=False),
     Column("connector_id", Integer),
-    Column("id_tag", String(36), nullable=False),
+    Column("id_tag", ForeignText(36), nullable=False),
     Column("session_id", String(64), nullable=False),
     Column("driver_id", String(64)),
     Column("target_wh", ExactDecimal),
@@ -121,11 +120,11 @@ boots = Table(
     metadata,
     Column("cp_id", String(48), primary_key=True),
     Column("version", String(8), nullable=False),
-    Column("vendor", String(50)),
-    Column("model", String(50)),
-    Column("serial_number", String(50)),
-    Column("firmware_version", String(50)),
-    Column("reason", String(32)),
+    Column("vendor", ForeignText(50)),
+    Column("model", ForeignText(50)),
+    Column("serial_number", ForeignText(50)),
+    Column("firmware_version", ForeignText(50)),
+    Column("reason", ForeignText(32)),
     Column("details", JSON, nullable=False),
     Column("status", String(16), nullable=False),
     Column("booted_at", UtcDateTime, nullable=False),
@@ -137,9 +136,9 @@ connectors = Table(
     Column("cp_id", String(48), primary_key=True),
     Column("connector_id", Integer, primary_key=True, autoincrement=False),
     Column("status", String(32), nullable=False),
-    Column("error_code", String(64)),
-    Column("info", String(100)),
-    Column("vendor_error_code", String(100)),
+    Column("error_code", ForeignText(64)),
+    Column("info", ForeignText(100)),
+    Column("vendor_error_code", ForeignText(100)),
     Column("reported_at", UtcDateTime, nullable=False),
 )
 
@@ -168,8 +167,8 @@ reservations = Table(
     Column("cp_id", String(48), primary_key=True),
     Column("reservation_id", Integer, primary_key=True, autoincrement=False),
     Column("connector_id", Integer, nullable=False),
-    Column("id_tag", String(36), nullable=False),
-    Column("parent_id_tag", String(36)),
+    Column("id_tag", ForeignText(36), nullable=False),
+    Column("parent_id_tag", ForeignText(36)),
     Column("expires_at", UtcDateTime, nullable=False),
     # Active, Used, Cancelled; past expires_at an active one is Expired, whoever reads it.
     Column("status", String(16), nullable=False),
@@ -192,18 +191,18 @@ local_list_entries = Table(
     "local_list_entries",
     metadata,
     Column("cp_id", String(48), primary_key=True),
-    Column("id_tag", String(36), primary_key=True),
+    Column("id_tag", ForeignText(36), primary_key=True),
     Column("status", String(16), nullable=False),
     Column("expires_at", UtcDateTime),
-    Column("parent_id_tag", String(36)),
+    Column("parent_id_tag", ForeignText(36)),
 )
 
 configuration = Table(
     "configuration",
     metadata,
     Column("cp_id", String(48), primary_key=True),
-    Column("key", String(255), primary_key=True),
-    Column("value", Text),
+    Column("key", ForeignText(255), primary_key=True),
+    Column("value", ForeignText()),
     Column("readonly", Boolean, nullable=False, default=False),
     Column("reboot_required", Boolean, nullable=False, default=False),
     Column("seen_at", UtcDateTime, nullable=False),
@@ -216,8 +215,8 @@ maintenance = Table(
     # firmware or diagnostics
     Column("kind", String(16), primary_key=True),
     Column("status", String(32), nullable=False),
-    Column("location", String(512)),
-    Column("file_name", String(255)),
+    Column("location", ForeignText(512)),
+    Column("file_name", ForeignText(255)),
     Column("requested_at", UtcDateTime),
     Column("changed_at", UtcDateTime, nullable=False),
 )
@@ -230,7 +229,7 @@ charging_profiles = Table(
     Column("connector_id", Integer, nullable=False),
     Column("stack_level", Integer, nullable=False),
     Column("purpose", String(32), nullable=False),
-    Column("transaction_id", String(36)),
+    Column("transaction_id", ForeignText(36)),
     Column("profile", JSON, nullable=False),
     Column("installed_at", UtcDateTime, nullable=False),
 )
@@ -241,11 +240,11 @@ data_transfers = Table(
     Column("transfer_id", ROW_ID, primary_key=True, autoincrement=True),
     Column("cp_id", String(48), nullable=False),
     Column("direction", String(3), nullable=False),
-    Column("vendor_id", String(255), nullable=False),
-    Column("message_id", String(50)),
-    Column("data", Text),
+    Column("vendor_id", ForeignText(255), nullable=False),
+    Column("message_id", ForeignText(50)),
+    Column("data", ForeignText()),
     Column("status", String(32), nullable=False),
-    Column("answer", Text),
+    Column("answer", ForeignText()),
     Column("at", UtcDateTime, nullable=False),
     Index("data_transfers_by_charge_point", "cp_id", "transfer_id"),
     sqlite_autoincrement=True,
@@ -256,9 +255,9 @@ rejected_messages = Table(
     metadata,
     Column("rejected_id", ROW_ID, primary_key=True, autoincrement=True),
     Column("cp_id", String(48), nullable=False),
-    Column("action", String(64), nullable=False),
+    Column("action", ForeignText(64), nullable=False),
     Column("payload", JSON, nullable=False),
-    Column("error", String(500), nullable=False),
+    Column("error", ForeignText(500), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Index("rejected_messages_by_charge_point", "cp_id", "rejected_id"),
     sqlite_autoincrement=True,
@@ -269,7 +268,7 @@ commands = Table(
     metadata,
     Column("command_id", String(64), primary_key=True),
     Column("cp_id", String(48), nullable=False),
-    Column("action", String(16), nullable=False),
+    Column("action", ForeignText(16), nullable=False),
     Column("gateway", String(64), nullable=False),
     Column("taken_at", UtcDateTime, nullable=False),
     Column("outcome", String(16)),
