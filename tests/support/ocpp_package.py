@@ -7,6 +7,7 @@ carries. What our side sends wrongly makes the package answer CALLERROR or raise
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -93,11 +94,13 @@ async def central_system(
 ) -> AsyncIterator[CentralSystem]:
     """The package's central system on a free port of the loopback; `CentralSystem.url` lacks the station's id."""
     system = CentralSystem("")
+    numbered = {"StartTransaction": _numbered_transactions()} if version == "1.6" else {}
+    taken = {**_ANSWERS_TO_STATIONS[version], **numbered, **(answers or {})}
 
     async def accept(socket: ServerConnection) -> None:
         assert socket.request is not None
         station_id = socket.request.path.rsplit("/", 1)[-1]
-        peer = _peer(station_id, socket, version, {**_ANSWERS_TO_STATIONS[version], **(answers or {})})
+        peer = _peer(station_id, socket, version, taken)
         system.peers.setdefault(station_id, []).append(peer)
         async with _started(peer):
             await socket.wait_closed()
@@ -162,12 +165,9 @@ class _Keeper(logging.Handler):
         self._kept.append(record.getMessage())
 
 
-def _a_transaction(number: list[int]) -> Callable[..., dict[str, Any]]:
-    def start(**_request: Any) -> dict[str, Any]:
-        number[0] += 1
-        return {"transaction_id": number[0], "id_tag_info": {"status": "Accepted"}}
-
-    return start
+def _numbered_transactions() -> Callable[..., dict[str, Any]]:
+    numbers = itertools.count(1001)
+    return lambda **_: {"transaction_id": next(numbers), "id_tag_info": {"status": "Accepted"}}
 
 
 _ANSWERS_TO_STATIONS: dict[str, Answers] = {
@@ -179,7 +179,6 @@ _ANSWERS_TO_STATIONS: dict[str, Answers] = {
         "FirmwareStatusNotification": {},
         "Heartbeat": lambda **_: {"current_time": now_text()},
         "MeterValues": {},
-        "StartTransaction": _a_transaction([1000]),
         "StatusNotification": {},
         "StopTransaction": {"id_tag_info": {"status": "Accepted"}},
     },
