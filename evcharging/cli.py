@@ -41,6 +41,7 @@ COMMANDS = (
     Subcommand("driver", "evcharging.apps.ev_driver.main", "A driver who works through a requests file.", SERVICES),
     Subcommand("charger", "evcharging.apps.charger.main", "The charger's CAN nodes, with their hub.", SERVICES),
     Subcommand("swarm-worker", "evcharging.apps.swarm.main", "A worker of the swarm: simulated stations.", SERVICES),
+    Subcommand("swarm", "evcharging.apps.load_run.main", "A load run: OCPP stations against any CSMS.", RUNS),
     Subcommand("station", "evcharging.apps.station.main", "One OCPP station, its log on the terminal.", RUNS),
     Subcommand("broker", "evcharging.apps.broker.main", "The embedded Kafka alone.", SERVICES),
     Subcommand("mqtt-broker", "evcharging.apps.mqtt_broker.main", "The embedded MQTT broker alone.", SERVICES),

@@ -111,8 +111,8 @@ class Ledger:
         """A station gave up on a transaction message."""
         self._dropped[station_id] += 1
 
-    def figures(self) -> LedgerFigures:
-        """Compare both sides."""
+    def figures(self, *, final: bool = True) -> LedgerFigures:
+        """Compare both sides; unless it is ``final``, what has not come yet is no problem."""
         problems: list[str] = []
         acknowledged = metered_wh = acknowledged_wh = kept = delivered = 0
         seen: dict[tuple[str, TransactionId], Metered] = {}
@@ -123,13 +123,13 @@ class Ledger:
             kept += transaction.start_kept + transaction.end_kept
             if entry is not None:
                 delivered += (transaction.start_kept and entry.starts > 0) + (transaction.end_kept and entry.ends > 0)
-            if problem:
+            if problem and (final or (entry is not None and entry.ends)):
                 problems.append(f"{transaction.station_id}, transaction {_name(transaction)}: {problem}")
             if entry is not None and entry.meter_start_wh is not None and entry.meter_stop_wh is not None:
                 acknowledged += 1
                 acknowledged_wh += entry.meter_stop_wh - entry.meter_start_wh
         for key, entry in self._acknowledged.items():
-            if key not in seen:
+            if final and key not in seen:
                 name = f"{entry.station_id}, transaction {entry.transaction_id}"
                 problems.append(f"{name}: the CSMS acknowledged it, no station has it")
         problems += [

@@ -68,11 +68,11 @@ def _started(ledger: Ledger, station_id: str, request: Payload, answer: Payload)
     ledger.start_acknowledged(station_id, answer["transactionId"], request["meterStart"])
 
 
-def _stopped(ledger: Ledger, station_id: str, request: Payload, answer: Payload) -> None:
+def _stopped(ledger: Ledger, station_id: str, request: Payload, _answer: Payload) -> None:
     ledger.end_acknowledged(station_id, request["transactionId"], request["meterStop"])
 
 
-def _event(ledger: Ledger, station_id: str, request: Payload, answer: Payload) -> None:
+def _event(ledger: Ledger, station_id: str, request: Payload, _answer: Payload) -> None:
     transaction_id = request["transactionInfo"]["transactionId"]
     if request["eventType"] == "Started":
         ledger.start_acknowledged(station_id, transaction_id, _register_wh(request, last=False))

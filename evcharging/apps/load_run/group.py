@@ -1,0 +1,150 @@
+"""One group of stations of a run, those measured or the background: as many as wanted, and how they are doing."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+from evcharging.apps.load_run.fleet import Fleet
+from evcharging.apps.load_run.latencies import Latencies
+from evcharging.apps.load_run.ledger import Ledger
+from evcharging.apps.load_run.listener import Connections, RunListener
+from evcharging.apps.load_run.timeline import Timeline
+from evcharging.ocpp.station.host import StationHost
+from evcharging.ocpp.station.interfaces import Dial, Environment, StationClock, StationSettings
+from evcharging.ocpp.station.station import Station
+
+__all__ = ["Group"]
+
+_WH_PER_KWH = 1000.0
+
+
+class Group:
+    """Stations of one fleet in this process.
+
+    Args:
+        fleet: Makes their settings.
+        ledger: The run's.
+        clock, environment, dial: The stations' surroundings.
+        heartbeat_interval_s: Between heartbeats, whatever the CSMS answers to a boot; None as it answers.
+        seed: Chooses whose socket is cut.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        *,
+        ledger: Ledger,
+        clock: StationClock,
+        environment: Environment,
+        dial: Dial,
+        heartbeat_interval_s: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.latencies = Latencies()
+        self.timeline = Timeline()
+        self.connections = Connections()
+        self.listener = RunListener(
+            latencies=self.latencies,
+            timeline=self.timeline,
+            connections=self.connections,
+            ledger=ledger,
+            on_registered=None if heartbeat_interval_s is None else self._registered,
+        )
+        self.host = StationHost(self._make, clock=clock)
+        self.ended_by_force = 0
+        self.most = 0
+        self._fleet = fleet
+        self._clock = clock
+        self._environment = environment
+        self._dial = dial
+        self._heartbeat_interval_s = heartbeat_interval_s
+        self._generator = Random(f"{seed}/cuts")
+        self._energy_wh = 0.0
+        self._stopping: set[asyncio.Task[bool]] = set()
+
+    @property
+    def size(self) -> int:
+        """How many stations there are."""
+        return len(self.host)
+
+    def bring_to(self, wanted: int, *, stop_within_s: float) -> None:
+        """Have so many stations: the next ranks begin, the last ones stop in good order."""
+        for rank in range(self.size, wanted):
+            self.host.start(self._fleet.settings(rank))
+        for rank in range(wanted, self.size):
+            self._stop(self._fleet.station_id(rank), stop_within_s)
+        self.most = max(self.most, wanted)
+
+    def cut(self, share: float) -> int:
+        """Cut this share of the sockets at once; return how many."""
+        chosen = [station for station in self.stations() if share >= 1.0 or self._generator.random() < share]
+        for station in chosen:
+            station.drop()
+        return len(chosen)
+
+    def stations(self) -> list[Station]:
+        """Those that have begun."""
+        found = (self.host.get(station_id) for station_id in self.host)
+        return [station for station in found if isinstance(station, Station)]
+
+    def station(self, rank: int) -> Station | None:
+        """The station of a rank, None while it is not there."""
+        found = self.host.get(self._fleet.station_id(rank))
+        return found if isinstance(found, Station) else None
+
+    def power_kw(self) -> float:
+        """What flowed through all stations when they were last read."""
+        return sum(connector.reading.power_w for one in self.stations() for connector in one.connectors) / 1000.0
+
+    def energy_kwh(self) -> float:
+        """What all registers counted."""
+        return (self._energy_wh + self._registers_wh()) / _WH_PER_KWH
+
+    async def settled(self, within_s: float) -> None:
+        """Wait until every station has a socket, so that what they keep can be delivered; not longer than that."""
+        end_s = self._clock.now_s() + within_s
+        while self.connections.connects and self.connections.now < self.size and self._clock.now_s() < end_s:
+            await self._clock.sleep(0.05)
+
+    async def stop_all(self, within_s: float) -> None:
+        """Stop every station in good order: transactions end, messages are delivered, sockets close."""
+        self._energy_wh += self._registers_wh()
+        self.ended_by_force += await self.host.stop_all(within_s=within_s)
+        if self._stopping:
+            await asyncio.gather(*self._stopping)
+
+    def _stop(self, station_id: str, within_s: float) -> None:
+        station = self.host.get(station_id)
+        if isinstance(station, Station):
+            self._energy_wh += _register_wh(station)
+        task = asyncio.create_task(self.host.stop(station_id, within_s=within_s))
+        self._stopping.add(task)
+        task.add_done_callback(self._stopped)
+
+    def _stopped(self, task: asyncio.Task[bool]) -> None:
+        self._stopping.discard(task)
+        if not task.cancelled() and not task.result():
+            self.ended_by_force += 1
+
+    def _registers_wh(self) -> float:
+        return sum(_register_wh(station) for station in self.stations())
+
+    def _make(self, settings: StationSettings) -> Station:
+        return Station(
+            settings, clock=self._clock, environment=self._environment, listener=self.listener, dial=self._dial
+        )
+
+    def _registered(self, station_id: str) -> None:
+        """Once the station has taken up the CSMS's interval, give it ours."""
+        asyncio.get_running_loop().call_soon(self._set_heartbeat, station_id)
+
+    def _set_heartbeat(self, station_id: str) -> None:
+        station = self.host.get(station_id)
+        if isinstance(station, Station) and self._heartbeat_interval_s is not None:
+            station.parameters.heartbeat_interval_s = self._heartbeat_interval_s
+            station.registration.reset_heartbeat()
+
+
+def _register_wh(station: Station) -> float:
+    return sum(connector.reading.register_wh for connector in station.connectors)

@@ -1,0 +1,173 @@
+"""What a load run hears from its stations, put where it belongs: latencies, timeline, connections, ledger.
+
+It decides nothing. Stations of the background have their own, so that their calls do not count among those measured.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from evcharging.apps.load_run.latencies import LOST, OK, TIMEOUT, Latencies
+from evcharging.apps.load_run.ledger import Ledger, Metered
+from evcharging.apps.load_run.timeline import Timeline
+from evcharging.ocpp.station.interfaces import TransactionRecord
+
+__all__ = ["Connections", "RunListener"]
+
+MOST_REASONS: Final = 20
+"""Different reasons for lost connections that are kept apart; CSMS may put anything into them."""
+_REASON_LENGTH: Final = 120
+
+
+class Connections:
+    """Sockets of one run: who has one now, how many opened, came again, were lost or could not be opened."""
+
+    def __init__(self) -> None:
+        self.connects = 0
+        self.reconnects = 0
+        self.disconnects = 0
+        self.refused = 0
+        self.registered = 0
+        self.reasons: Counter[str] = Counter()
+        self._now: set[str] = set()
+        self._before: set[str] = set()
+
+    @property
+    def now(self) -> int:
+        """Stations with a socket."""
+        return len(self._now)
+
+    def has(self, station_id: str) -> bool:
+        """Whether that station has a socket."""
+        return station_id in self._now
+
+    def opened(self, station_id: str) -> None:
+        """A station's socket opened."""
+        self.connects += 1
+        if station_id in self._before:
+            self.reconnects += 1
+        self._before.add(station_id)
+        self._now.add(station_id)
+
+    def gone(self, station_id: str, reason: str) -> bool:
+        """A station's socket is gone, or could not be opened; return whether there was one."""
+        reason = reason[:_REASON_LENGTH]
+        if reason in self.reasons or len(self.reasons) < MOST_REASONS:
+            self.reasons[reason] += 1
+        else:
+            self.reasons["other reasons"] += 1
+        if station_id in self._now:
+            self._now.discard(station_id)
+            self.disconnects += 1
+            return True
+        self.refused += 1
+        return False
+
+
+class RunListener:
+    """Hears the stations of one group; a `StationListener`.
+
+    Attributes:
+        ignored: Texts of the CSMS that were dropped, by why.
+        sessions, running_sessions: Transactions begun, and those that run.
+
+    Args:
+        latencies, timeline, connections, ledger: Where things are put.
+        on_registered: Told of each station whose boot was accepted.
+    """
+
+    def __init__(
+        self,
+        *,
+        latencies: Latencies,
+        timeline: Timeline,
+        connections: Connections,
+        ledger: Ledger,
+        on_registered: Callable[[str], None] | None = None,
+    ) -> None:
+        self._latencies = latencies
+        self._timeline = timeline
+        self._connections = connections
+        self._ledger = ledger
+        self._on_registered = on_registered
+        self._kept: dict[tuple[str, str], tuple[bool, bool]] = {}
+        self.ignored: Counter[str] = Counter()
+        self.sessions = 0
+        self.running_sessions = 0
+
+    def log(self, station_id: str, line: str) -> None:
+        """A line of a station's log; a load run has no place for thousands of them."""
+
+    def called(self, station_id: str, action: str, seconds: float | None, outcome: str) -> None:
+        """A call has ended, or a text of the CSMS was ignored."""
+        if not action:
+            self.ignored[outcome.removeprefix("ignored:")[:_REASON_LENGTH]] += 1
+            return
+        self._latencies.record(action, seconds, outcome)
+        answered = outcome not in {TIMEOUT, LOST}
+        self._timeline.called(
+            seconds if answered else None, failed=answered and outcome != OK, timed_out=outcome == TIMEOUT
+        )
+
+    def connected(self, station_id: str) -> None:
+        """Its socket is open."""
+        self._connections.opened(station_id)
+        self._timeline.connected()
+
+    def disconnected(self, station_id: str, reason: str) -> None:
+        """Its socket is gone, or could not be opened."""
+        if self._connections.gone(station_id, reason):
+            self._timeline.disconnected()
+
+    def registered(self, station_id: str, status: str, seconds: float) -> None:
+        """Its boot was answered."""
+        if status == "Accepted":
+            self._connections.registered += 1
+            if self._on_registered is not None:
+                self._on_registered(station_id)
+
+    def transaction_began(self, record: TransactionRecord) -> None:
+        """Power may flow."""
+        self.sessions += 1
+        self.running_sessions += 1
+        self._kept[_key(record)] = (not self._connections.has(record.station_id), False)
+        self._note(record)
+
+    def transaction_ended(self, record: TransactionRecord) -> None:
+        """It is over; the CSMS may still have to hear of it."""
+        self.running_sessions -= 1
+        start_kept, _ = self._kept.get(_key(record), (record.began_offline, False))
+        self._kept[_key(record)] = (start_kept, not self._connections.has(record.station_id))
+        self._note(record)
+
+    def transaction_settled(self, record: TransactionRecord) -> None:
+        """The CSMS answered its end, or the station gave up on it."""
+        self._note(record)
+        self._kept.pop(_key(record), None)
+
+    def message_dropped(self, station_id: str, action: str, reason: str) -> None:
+        """A transaction message was given up."""
+        self._ledger.dropped(station_id)
+
+    def changed(self, station_id: str) -> None:
+        """Its snapshot is another one; the run looks at stations by its own pace."""
+
+    def _note(self, record: TransactionRecord) -> None:
+        start_kept, end_kept = self._kept.get(_key(record), (False, False))
+        self._ledger.metered(
+            Metered(
+                station_id=record.station_id,
+                local_id=record.local_id,
+                transaction_id=record.transaction_id,
+                meter_start_wh=record.meter_start_wh,
+                meter_stop_wh=None if record.ended_at_s is None else record.meter_wh,
+                start_kept=start_kept,
+                end_kept=end_kept,
+            )
+        )
+
+
+def _key(record: TransactionRecord) -> tuple[str, str]:
+    return record.station_id, record.local_id

@@ -1,0 +1,91 @@
+"""``evcharging swarm``: a load run against any CSMS, with a live view, reports, and an exit code that says how it went.
+
+Exit codes: 0 all held, 3 a threshold was crossed, 1 no station could connect, 2 bad usage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+from rich.console import Console
+
+from evcharging.apps.load_run import live
+from evcharging.apps.load_run.live_page import live_page
+from evcharging.apps.load_run.outcome import RunOutcome
+from evcharging.apps.load_run.plan import plan_of
+from evcharging.apps.load_run.report import write_report
+from evcharging.apps.load_run.run import LoadRun
+from evcharging.apps.load_run.settings import LoadRunSettings
+from evcharging.apps.load_run.summary import summary
+from evcharging.apps.runtime.errors import EXIT_FAILED_CHECK, EXIT_OK, GaveUp, UsageError
+from evcharging.apps.runtime.http import bind, serving
+from evcharging.apps.runtime.service import run_service
+from evcharging.ocpp.station.dialing import BoundedDial, TooManyStations, make_room_for
+from evcharging.ocpp.station.environment import SharedEnvironment
+from evcharging.ocpp.websocket_client import dial
+
+__all__ = ["load_run", "main"]
+
+DIALLED_AT_ONCE = 200
+_LOOPBACK = "127.0.0.1"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the load run and return its exit code."""
+    return run_service(load_run, LoadRunSettings, argv)
+
+
+async def load_run(settings: LoadRunSettings, stop: asyncio.Event) -> int:
+    """Run to the end of the shape or until ``stop`` is set, write the reports and return the exit code."""
+    plan = plan_of(settings)
+    try:
+        make_room_for(plan.shape.most_stations + plan.background_count)
+    except TooManyStations as error:
+        raise UsageError(f"--count: {error}") from None
+    environment = SharedEnvironment(price=settings.price, currency="EUR", hour=settings.hour)
+    run = LoadRun(plan, dial=BoundedDial(dial, at_once=DIALLED_AT_ONCE), environment=environment)
+    gc.collect()
+    gc.freeze()  # what is there now stays; a full collection over it would only stop every station for a while
+    async with _shown(run, settings):
+        outcome = await run.run(stop)
+    sys.stdout.write(summary(outcome) + "\n")
+    _write_reports(outcome, settings)
+    if outcome.failed:
+        return EXIT_FAILED_CHECK
+    if not outcome.connections.connects:
+        reason = next(iter(outcome.connections.reasons), "none was tried")
+        raise GaveUp(f"no station could connect to {settings.csms_url}: {reason}")
+    return EXIT_OK
+
+
+@contextlib.asynccontextmanager
+async def _shown(run: LoadRun, settings: LoadRunSettings) -> AsyncIterator[None]:
+    """Show the run while it runs: on the terminal if there is one, in the browser if asked for."""
+    async with contextlib.AsyncExitStack() as shown:
+        if settings.web is not None:
+            sock = bind(_LOOPBACK, settings.web, flag="--web")
+            sys.stderr.write(f"live figures at http://{_LOOPBACK}:{sock.getsockname()[1]}\n")
+            await shown.enter_async_context(serving(live_page(run), sock, name="load-run"))
+        if settings.live and sys.stderr.isatty():
+            task = asyncio.create_task(live.show(run, Console(stderr=True)))
+            shown.push_async_callback(_ended, task)
+        yield
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _write_reports(outcome: RunOutcome, settings: LoadRunSettings) -> None:
+    for file in settings.report:
+        try:
+            write_report(outcome, file)
+        except OSError as error:
+            raise GaveUp(f"--report {file}: cannot be written ({error.strerror})") from None
+        sys.stderr.write(f"report: {file}\n")
