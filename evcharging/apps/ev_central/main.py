@@ -302,9 +302,9 @@ def _first_tariff(settings: CentralSettings) -> TariffRow:
 
 def _profiles(settings: CentralSettings) -> Mapping[str, BehaviourProfile]:
     try:
-        return load_profiles(settings.swarm_profiles)
+        return load_profiles(settings.swarm_profiles_dir)
     except ProfileError as error:
-        raise UsageError(f"--swarm-profiles: {error}") from None
+        raise UsageError(f"--swarm-profiles-dir: {error}") from None
 
 
 def _mqtt_address(url: str | None) -> MqttAddress | None:

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 GROUP = "central-history"
 MOST_RECORDS_A_BATCH = 5_000
 GATHER_S = 0.25
-"""What comes within this time is written together."""
+"""Least time between two transactions: what comes meanwhile is written together."""
 SAMPLES_A_TURN = 500
 FORGET_EVERY_S = 600.0
 ROWS_FORGOTTEN_AT_ONCE = 5_000
@@ -89,6 +89,7 @@ class Recorder:
         self._most_rows = most_rows
         self._last: dict[str, tuple[float, float]] = {}
         self._away = False
+        self._wrote_at = 0.0
         self._bus = bus
 
     async def run(self) -> None:
@@ -171,6 +172,7 @@ class Recorder:
                 return
 
     async def _record(self, batch: Sequence[Received[Any]]) -> None:
+        await asyncio.sleep(self._wrote_at + GATHER_S - asyncio.get_running_loop().time())
         messages = [received.message for received in batch]
         lines = [LogRow(station_id=m.station_id, ts=m.ts, line=m.line) for m in messages if isinstance(m, SwarmLog)]
         alerts = [m for m in messages if isinstance(m, Alert)]
@@ -182,9 +184,9 @@ class Recorder:
                 await writing.add_frames(transaction, frames)
         except DatabaseUnavailable as error:
             raise Retry(f"the history is away: {error}") from error
+        self._wrote_at = asyncio.get_running_loop().time()
         for kind, rows in (("logs", lines), ("alerts", alerts), ("frames", frames)):
             WRITTEN.labels(kind).inc(len(rows))
-        await asyncio.sleep(GATHER_S)
 
     async def _sampling(self) -> None:
         while True:

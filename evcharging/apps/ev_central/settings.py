@@ -66,7 +66,7 @@ class CentralSettings(KafkaServiceSettings):
         description="CSMS of the simulated stations, without their ids; unset: the swarm worker's own",
     )
     swarm_most_stations: int = Field(10_000, ge=0, le=100_000, description="most simulated stations that may run")
-    swarm_profiles: Path | None = Field(
+    swarm_profiles_dir: Path | None = Field(
         None, description="directory of your own behaviour profiles, beside those that come with the package"
     )
 
