@@ -24,11 +24,14 @@ POLL_S = 0.05
 LOG_LINES = 15
 ANY_PORTS = [
     argument
-    for flag in ("--http-port", "--listen-port", "--health-port", "--can-port", "--kafka-port", "--mqtt-port")
+    for flag in (
+        *("--http-port", "--listen-port", "--health-port", "--can-port", "--kafka-port", "--mqtt-port"),
+        *("--ws-port", "--gateway-http-port", "--metrics-port"),
+    )
     for argument in (flag, "0")
 ]
 QUICK = {"CP_ENGINE_SESSION_SECONDS": "2", "DRIVER_REQUEST_INTERVAL": "0.2"}
-SERVICES = {"kafka", "mqtt", "charger", "central", "engine", "monitor", "driver"}
+SERVICES = {"kafka", "mqtt", "charger", "central", "engine", "monitor", "gateway", "swarm", "driver"}
 
 
 class Run:
@@ -89,6 +92,7 @@ class Run:
         """The pid of each service, by the module that it runs."""
         names = {"ev_central": "central", "ev_cp_e": "engine", "ev_cp_m": "monitor", "ev_driver": "driver"}
         names |= {"broker": "kafka", "mqtt_broker": "mqtt", "charger": "charger"}
+        names |= {"ocpp_gateway": "gateway", "swarm": "swarm"}
         found = {}
         for child in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -102,7 +106,11 @@ class Run:
         return httpx.get(self.addresses["http"] + path, timeout=5, trust_env=False).raise_for_status().json()
 
     def completed_sessions(self) -> list[dict[str, Any]]:
-        return [session for session in self.get("/api/v1/sessions?limit=100") if session["status"] == "COMPLETED"]
+        sessions = self.get("/api/v1/sessions?limit=100")
+        return [one for one in sessions if one["status"] == "COMPLETED" and one["source"] == "engine"]
+
+    def online_stations(self) -> list[str]:
+        return [station["station_id"] for station in self.get("/stations") if station["status"] == "online"]
 
     def wait(self, deadline_s: float = DEADLINE_S) -> int:
         code = self.process.wait(deadline_s)
@@ -143,11 +151,18 @@ def test_a_run_completes_sessions_and_ends_on_ctrl_c_leaving_nothing(start):
     addresses = run.until_ready()
     assert run.children().keys() == SERVICES
     assert addresses["pid"] == run.process.pid
-    assert all(point["healthy"] for point in run.get("/cp"))
+    assert all(point["healthy"] for point in run.get("/cp") if point["source"] == "engine")
 
     session = run.until("a completed session", run.completed_sessions)[0]
     assert session["kwh"] > 0
     assert session["source"] == "engine"
+
+    stations = run.until("its five stations are online", lambda: len(found := run.online_stations()) == 5 and found)
+    assert stations == [f"PY-SIM-000{number}" for number in range(1, 6)]
+    at_the_gateway = {point["cp_id"] for point in run.get("/cp") if point["source"] == "ocpp"}
+    assert at_the_gateway == set(stations)
+    assert addresses["ocpp"].startswith("ws://127.0.0.1:")
+    assert run.said(f"{addresses['ocpp']}/<id>")
 
     second = start()
     assert second.wait() == 2

@@ -20,7 +20,7 @@ FILE_NAME = "addresses.json"
 
 
 class Addresses(BaseModel):
-    """The addresses of one run. ``pid`` is that of `evcharging up`."""
+    """The addresses of one run. ``pid`` is that of `evcharging up`; ``ocpp`` is without a charge point's id."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -29,6 +29,8 @@ class Addresses(BaseModel):
     mqtt: str
     can: str
     tcp: str
+    ocpp: str
+    swarm_metrics: list[str] = []
     engine_health: str
     database: str
     pid: int

@@ -23,9 +23,11 @@ from evcharging.apps.up.instance import only_run_in
 from evcharging.apps.up.plan import Layout, addresses_of, charge_point_ids, plan
 from evcharging.apps.up.ports import HOST, PortChooser
 from evcharging.apps.up.settings import UpSettings
+from evcharging.apps.up.stations import ask_for_stations
 from evcharging.apps.up.status import counted, read_status
 from evcharging.apps.up.supervisor import Supervisor
 from evcharging.apps.up.terminal import Terminal
+from evcharging.store.database import InvalidDatabaseUrl
 
 __all__ = ["main"]
 
@@ -59,6 +61,7 @@ async def _run(settings: UpSettings, stop: asyncio.Event) -> None:
                 Supervisor(plan(layout, client), log_dir=log_dir, tell=terminal.say, show=terminal.service_line) as run,
             ):
                 await until_stopped(stop, _until_ready(run, terminal, settings.ready_timeout_s))
+                await until_stopped(stop, _ask_for_stations(settings, client, layout.http))
                 if stop.is_set():
                     return
                 addresses = addresses_of(layout, pid=os.getpid())
@@ -69,6 +72,11 @@ async def _run(settings: UpSettings, stop: asyncio.Event) -> None:
                 finally:
                     Addresses.remove(settings.data_dir)
                     terminal.status("stopping")
+
+
+async def _ask_for_stations(settings: UpSettings, client: httpx.AsyncClient, central_url: str) -> None:
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    await ask_for_stations(client, central_url, settings.stations, profile=settings.station_profile, token=token)
 
 
 async def _until_ready(run: Supervisor, terminal: Terminal, timeout_s: float) -> None:
@@ -101,12 +109,21 @@ def _greet(terminal: Terminal, addresses: Addresses, settings: UpSettings, *, se
             "MQTT": addresses.mqtt,
             "TCP control plane": addresses.tcp,
             "engine health": f"{addresses.engine_health}/health",
+            "OCPP": f"{addresses.ocpp}/<id>",
+            "swarm metrics": " ".join(addresses.swarm_metrics),
             "CAN hub": addresses.can,
             "database": addresses.database,
             "logs": str(settings.data_dir / "logs"),
         }
     )
-    there = f"{counted(settings.charge_points, 'charge point')}, {counted(settings.drivers, 'driver')}"
+    there = ", ".join(
+        counted(number, what)
+        for number, what in (
+            (settings.charge_points, "charge point"),
+            (settings.stations, "OCPP station"),
+            (settings.drivers, "driver"),
+        )
+    )
     terminal.say(f"{there}; ready after {seconds:.1f} s.")
     if settings.given_kafka is None:
         terminal.say(EMBEDDED_NOTICE)
@@ -114,14 +131,22 @@ def _greet(terminal: Terminal, addresses: Addresses, settings: UpSettings, *, se
 
 
 def _layout(settings: UpSettings) -> Layout:
-    chooser = PortChooser((8000, 9999, 8001, 29536, 9092, 1883))
+    chooser = PortChooser((8000, 9999, 8001, 29536, 9092, 1883, 9000, 9100, 9101))
     http_port = chooser.choose("--http-port", 8000, settings.http_port)
     listen_port = chooser.choose("--listen-port", 9999, settings.listen_port)
     health_port = chooser.choose("--health-port", 8001, settings.health_port)
     can_port = chooser.choose("--can-port", 29536, settings.can_port)
     kafka_port = None if settings.given_kafka else chooser.choose("--kafka-port", 9092, settings.kafka_port)
     mqtt_port = None if settings.mqtt else chooser.choose("--mqtt-port", 1883, settings.mqtt_port)
+    ocpp_port = chooser.choose("--ws-port", 9000, settings.ws_port)
+    gateway_http_port = chooser.choose("--gateway-http-port", 9101, settings.gateway_http_port)
+    swarm_ports = [chooser.choose("--metrics-port", 9100, settings.metrics_port)]
+    swarm_ports += [chooser.choose("--metrics-port", 9102, None) for _ in range(1, settings.swarm_workers)]
     charge_points = charge_point_ids(settings.charge_points)
+    try:
+        gateway_database = settings.gateway_database
+    except InvalidDatabaseUrl as error:
+        raise UsageError(f"--database-url: {error}") from None
     return Layout(
         http_port=http_port,
         listen_port=listen_port,
@@ -137,6 +162,10 @@ def _layout(settings: UpSettings) -> Layout:
         requests_file=_requests_file(settings, charge_points),
         register_file=settings.data_dir / "registers.json",
         mqtt_interval_s=settings.mock_publish_interval,
+        ocpp_port=ocpp_port,
+        gateway_http_port=gateway_http_port,
+        gateway_database=gateway_database,
+        swarm_ports=swarm_ports,
     )
 
 

@@ -24,19 +24,24 @@ __all__ = ["Layout", "addresses_of", "charge_point_ids", "plan"]
 class StopStage(IntEnum):
     """Who stops when: what causes work first, what carries it last.
 
-    Monitors stop with their engines, or they would report as unreachable what was stopped on purpose.
+    Monitors stop with their engines, or they would report as unreachable what was stopped on purpose. The swarm stops
+    with them: it has transactions to end, and the gateway to tell.
     """
 
     BROKERS = 0
     CHARGERS = 1
     CENTRAL = 2
-    ENGINES = 3
-    DRIVERS = 4
+    GATEWAY = 3
+    ENGINES = 4
+    DRIVERS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where everything of one run is. ``kafka_port`` and ``mqtt_port`` are None where a broker was given."""
+    """Where everything of one run is. ``kafka_port`` and ``mqtt_port`` are None where a broker was given.
+
+    ``swarm_ports`` are of the metrics of the swarm workers, one each.
+    """
 
     http_port: int
     listen_port: int
@@ -52,6 +57,10 @@ class Layout:
     requests_file: Path
     register_file: Path
     mqtt_interval_s: float
+    ocpp_port: int
+    gateway_http_port: int
+    gateway_database: str
+    swarm_ports: Sequence[int]
 
     @property
     def http(self) -> str:
@@ -64,6 +73,11 @@ class Layout:
         return f"http://{HOST}:{self.health_port}"
 
     @property
+    def ocpp(self) -> str:
+        """Where OCPP charge points connect, each with its id behind it."""
+        return f"ws://{HOST}:{self.ocpp_port}/ocpp"
+
+    @property
     def can(self) -> str:
         """The hub, as ``--can`` takes it."""
         return f"hub://{HOST}:{self.can_port}"
@@ -73,7 +87,13 @@ def plan(layout: Layout, client: httpx.AsyncClient) -> list[ServiceSpec]:
     """Every service of the run. ``client`` is what readiness is asked with."""
     brokers = _brokers(layout)
     there_first = ("migrate", *(broker.name for broker in brokers))
-    return [*brokers, _migration(layout), *_services(layout, client, there_first), *_drivers(layout)]
+    return [
+        *brokers,
+        _migration(layout),
+        *_services(layout, client, there_first),
+        *_ocpp(layout, client, there_first),
+        *_drivers(layout),
+    ]
 
 
 def addresses_of(layout: Layout, *, pid: int) -> Addresses:
@@ -84,6 +104,8 @@ def addresses_of(layout: Layout, *, pid: int) -> Addresses:
         mqtt=without_password(layout.mqtt),
         can=layout.can,
         tcp=f"{HOST}:{layout.listen_port}",
+        ocpp=layout.ocpp,
+        swarm_metrics=[f"http://{HOST}:{port}/metrics" for port in layout.swarm_ports],
         engine_health=layout.engine_health,
         database=without_password(layout.database),
         pid=pid,
@@ -123,7 +145,7 @@ def _migration(layout: Layout) -> ServiceSpec:
     return ServiceSpec(
         "migrate",
         python_service("evcharging.apps.migrate.main"),
-        env={"CENTRAL_DATABASE_URL": layout.database},
+        env={"CENTRAL_DATABASE_URL": layout.database, "OCPP_GATEWAY_DATABASE_URL": layout.gateway_database},
         restart=Restart.RUN_ONCE,
         stop_stage=StopStage.CENTRAL,
     )
@@ -187,6 +209,46 @@ def _services(layout: Layout, client: httpx.AsyncClient, needs: Sequence[str]) -
             stop_stage=StopStage.ENGINES,
         ),
     ]
+
+
+def _ocpp(layout: Layout, client: httpx.AsyncClient, needs: Sequence[str]) -> list[ServiceSpec]:
+    """The gateway, open to every charger of this machine and every card, and the workers of the swarm."""
+    kafka = ("--kafka-bootstrap", layout.kafka)
+    gateway = ServiceSpec(
+        "gateway",
+        python_service(
+            "evcharging.apps.ocpp_gateway.main",
+            *kafka,
+            *("--ws-port", str(layout.ocpp_port)),
+            *("--http-port", str(layout.gateway_http_port)),
+            *("--open-registration", "--accept-unknown-id-tags"),
+        ),
+        needs=needs,
+        loads_early=True,
+        env={"OCPP_GATEWAY_DATABASE_URL": layout.gateway_database, "OCPP_GATEWAY_MQTT": layout.mqtt},
+        ready=answers_ready(client, f"http://{HOST}:{layout.gateway_http_port}/ready"),
+        stop_stage=StopStage.GATEWAY,
+    )
+    return [gateway, *(_swarm_worker(layout, client, number) for number in range(1, len(layout.swarm_ports) + 1))]
+
+
+def _swarm_worker(layout: Layout, client: httpx.AsyncClient, number: int) -> ServiceSpec:
+    port = layout.swarm_ports[number - 1]
+    name = "swarm" if len(layout.swarm_ports) == 1 else f"swarm-{number}"
+    return ServiceSpec(
+        name,
+        python_service(
+            "evcharging.apps.swarm.main",
+            *("--kafka-bootstrap", layout.kafka),
+            *("--worker-id", f"swarm-{number}"),
+            *("--csms-url", layout.ocpp),
+            *("--metrics-port", str(port)),
+        ),
+        needs=("gateway",),
+        loads_early=True,
+        ready=answers_ready(client, f"http://{HOST}:{port}/ready"),
+        stop_stage=StopStage.ENGINES,
+    )
 
 
 def _drivers(layout: Layout) -> list[ServiceSpec]:

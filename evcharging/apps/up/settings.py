@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, SecretStr, model_validator
 
 from evcharging.apps.runtime.settings import ServiceSettings
 from evcharging.apps.up.addresses import DATA_DIR
+from evcharging.store.database import database_beside
 
 __all__ = ["UpSettings"]
 
@@ -69,6 +70,40 @@ class UpSettings(ServiceSettings):
     mqtt_port: int | None = Field(
         None, ge=0, le=HIGHEST_PORT, description="the embedded MQTT broker's port; unset: 1883 or the next free one"
     )
+    ws_port: int | None = Field(
+        None,
+        ge=0,
+        le=HIGHEST_PORT,
+        validation_alias=AliasChoices("ws_port", "OCPP_GATEWAY_WS_PORT"),
+        description="the OCPP gateway's WebSocket port; unset: 9000 or the next free one",
+    )
+    gateway_http_port: int | None = Field(
+        None,
+        ge=0,
+        le=HIGHEST_PORT,
+        validation_alias=AliasChoices("gateway_http_port", "OCPP_GATEWAY_HTTP_PORT"),
+        description="the OCPP gateway's HTTP port; unset: 9101 or the next free one",
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=HIGHEST_PORT,
+        validation_alias=AliasChoices("metrics_port", "SWARM_METRICS_PORT"),
+        description="the first swarm worker's metrics port; unset: 9100 or the next free one",
+    )
+    gateway_database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("gateway_database_url", "OCPP_GATEWAY_DATABASE_URL"),
+        description="the OCPP gateway's database; unset: gateway.db beside Central's, in PostgreSQL the same one",
+    )
+    api_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("api_token", "CENTRAL_API_TOKEN"),
+        description="Central's token, with which the stations are asked for",
+    )
+    stations: int = Field(5, ge=0, le=10_000, description="simulated OCPP stations, PY-SIM-0001 and on; 0: none")
+    station_profile: str = Field("default", min_length=1, max_length=64, description="their behaviour")
+    swarm_workers: int = Field(1, ge=1, le=16, description="processes that share the stations; several need --kafka")
     charge_points: int = Field(3, ge=1, le=500, description="engine charge points, CP-001 and on")
     drivers: int = Field(2, ge=0, le=50, description="drivers at work, again and again; 0 or --no-drivers: none")
     requests_file: Path | None = Field(
@@ -89,12 +124,25 @@ class UpSettings(ServiceSettings):
             raise ValueError(
                 f"--kafka {self.kafka} and --kafka-bootstrap {self.kafka_bootstrap} are the same setting; give one"
             )
+        if self.swarm_workers > 1 and self.given_kafka is None:
+            raise ValueError("several --swarm-workers need a real Kafka, which --kafka names; the embedded one has one")
         return self
 
     @property
     def given_kafka(self) -> str | None:
         """The Kafka to use instead of an embedded one."""
         return self.kafka or self.kafka_bootstrap
+
+    @property
+    def gateway_database(self) -> str:
+        """Where the gateway's database is.
+
+        Raises:
+            InvalidDatabaseUrl: it is to be beside a database that is none.
+        """
+        if self.gateway_database_url is not None:
+            return self.gateway_database_url.get_secret_value()
+        return database_beside(self.database, "gateway.db")
 
     @property
     def database(self) -> str:

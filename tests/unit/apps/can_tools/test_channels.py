@@ -16,7 +16,7 @@ from evcharging.can.hub import CanHub
 
 def run_in(data_dir: Path, can: str) -> None:
     """A run of `evcharging up` as its addresses tell of it."""
-    rest = dict.fromkeys(("http", "kafka", "mqtt", "tcp", "engine_health", "database"), "x")
+    rest = dict.fromkeys(("http", "kafka", "mqtt", "tcp", "ocpp", "engine_health", "database"), "x")
     Addresses(can=can, pid=os.getpid(), **rest).write(data_dir)
 
 

@@ -112,6 +112,8 @@ def test_a_port_that_our_own_run_has_taken_is_no_finding(monkeypatch):
             mqtt="mqtt://m",
             can="hub://h:2",
             tcp="t:3",
+            ocpp="ws://127.0.0.1:9000/ocpp",
+            swarm_metrics=["http://127.0.0.1:9100/metrics"],
             engine_health="http://e:4",
             database="d",
             pid=77,

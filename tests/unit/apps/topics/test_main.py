@@ -41,7 +41,7 @@ def test_without_a_broker_the_topics_are_listed_all_the_same(capsys):
 def test_the_broker_of_the_run_that_is_up_is_asked_where_none_is_named(tmp_path, capsys):
     (tmp_path / ".evcharging").mkdir()
     Addresses(
-        http="", kafka="127.0.0.1:2", mqtt="", can="", tcp="", engine_health="", database="", pid=os.getpid()
+        http="", kafka="127.0.0.1:2", mqtt="", can="", tcp="", ocpp="", engine_health="", database="", pid=os.getpid()
     ).write(tmp_path / ".evcharging")
     topics.main(["list"])
     assert "no Kafka answers at 127.0.0.1:2" in capsys.readouterr().err

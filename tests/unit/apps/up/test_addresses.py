@@ -17,6 +17,8 @@ def addresses(pid: int) -> Addresses:
         mqtt="mqtt://127.0.0.1:1883",
         can="hub://127.0.0.1:29536",
         tcp="127.0.0.1:9999",
+        ocpp="ws://127.0.0.1:9000/ocpp",
+        swarm_metrics=["http://127.0.0.1:9100/metrics"],
         engine_health="http://127.0.0.1:8001",
         database=".evcharging/simulator.db",
         pid=pid,
@@ -30,7 +32,7 @@ def test_what_was_written_is_read_again(tmp_path):
 
 def test_the_file_is_json_with_the_documented_keys(tmp_path):
     addresses(os.getpid()).write(tmp_path)
-    keys = {"http", "kafka", "mqtt", "can", "tcp", "engine_health", "database", "pid"}
+    keys = {"http", "kafka", "mqtt", "can", "tcp", "ocpp", "swarm_metrics", "engine_health", "database", "pid"}
     assert json.loads((tmp_path / "addresses.json").read_text()).keys() == keys
 
 

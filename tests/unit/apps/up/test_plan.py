@@ -25,6 +25,10 @@ LAYOUT = Layout(
     requests_file=Path("requests.txt"),
     register_file=Path(".evcharging/registers.json"),
     mqtt_interval_s=1.0,
+    ocpp_port=9000,
+    gateway_http_port=9101,
+    gateway_database=".evcharging/gateway.db",
+    swarm_ports=[9100],
 )
 
 
@@ -42,7 +46,21 @@ def by_name(layout: Layout, client: httpx.AsyncClient) -> dict[str, ServiceSpec]
 
 async def test_everything_is_planned_with_embedded_brokers(client):
     names = set(by_name(LAYOUT, client))
-    assert names == {"kafka", "mqtt", "migrate", "charger", "central", "engine", "monitor", "driver"}
+    assert names == {
+        *("kafka", "mqtt", "migrate", "charger", "central", "engine", "monitor", "gateway", "swarm", "driver")
+    }
+
+
+async def test_several_swarm_workers_have_names_and_ports_of_their_own(client):
+    specs = by_name(replace(LAYOUT, swarm_ports=[9100, 9102]), client)
+    ports = {name: spec.argv[-1] for name, spec in specs.items() if name.startswith("swarm")}
+    assert ports == {"swarm-1": "9100", "swarm-2": "9102"}
+
+
+async def test_stations_are_run_once_there_is_a_gateway_for_them(client):
+    swarm = by_name(LAYOUT, client)["swarm"]
+    assert "gateway" in swarm.needs
+    assert "ws://127.0.0.1:9000/ocpp" in swarm.argv
 
 
 async def test_brokers_that_are_given_are_not_started(client):
@@ -61,13 +79,20 @@ async def test_services_stop_in_the_order_that_loses_nothing(client):
     for spec in plan(LAYOUT, client):
         stages.setdefault(spec.stop_stage, set()).add(spec.name)
     order = [stages[stage] - {"migrate"} for stage in sorted(stages, reverse=True)]
-    assert order == [{"driver"}, {"engine", "monitor"}, {"central"}, {"charger"}, {"kafka", "mqtt"}]
+    assert order == [
+        {"driver"},
+        {"engine", "monitor", "swarm"},
+        {"gateway"},
+        {"central"},
+        {"charger"},
+        {"kafka", "mqtt"},
+    ]
 
 
 async def test_the_database_is_migrated_before_any_service_starts(client):
     specs = by_name(LAYOUT, client)
     assert specs["migrate"].restart is Restart.RUN_ONCE
-    for name in ("charger", "central", "engine"):
+    for name in ("charger", "central", "engine", "gateway"):
         assert "migrate" in specs[name].needs
 
 
@@ -80,6 +105,7 @@ async def test_no_password_is_on_a_command_line(client):
     layout = replace(
         LAYOUT,
         database="postgresql://ev:s3cret@db/ev",
+        gateway_database="postgresql://ev:s3cret@db/ev",
         mqtt="mqtt://ev:s3cret@broker",
         mqtt_port=None,
     )
@@ -95,6 +121,8 @@ def test_the_addresses_name_every_way_in():
         "mqtt": "mqtt://127.0.0.1:1883",
         "can": "hub://127.0.0.1:29536",
         "tcp": "127.0.0.1:9999",
+        "ocpp": "ws://127.0.0.1:9000/ocpp",
+        "swarm_metrics": ["http://127.0.0.1:9100/metrics"],
         "engine_health": "http://127.0.0.1:8001",
         "database": ".evcharging/simulator.db",
         "pid": 77,

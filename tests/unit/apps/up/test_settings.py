@@ -52,3 +52,15 @@ def test_the_ports_of_services_are_read_where_the_services_read_them():
 def test_an_unknown_setting_of_ours_is_named():
     with pytest.raises(UsageError, match="UP_CHARGE_POINT .*did you mean UP_CHARGE_POINTS"):
         load(UP_CHARGE_POINT="4")
+
+
+def test_the_gateway_keeps_its_database_beside_centrals_unless_told_otherwise():
+    assert load("--data-dir", "d").gateway_database == str(Path("d/gateway.db"))
+    assert load(CENTRAL_DATABASE_URL="postgresql://h/n").gateway_database == "postgresql://h/n"
+    assert load(OCPP_GATEWAY_DATABASE_URL="sqlite:///g.db").gateway_database == "sqlite:///g.db"
+
+
+def test_several_swarm_workers_need_a_kafka_that_can_share_out():
+    with pytest.raises(UsageError, match="several --swarm-workers need a real Kafka"):
+        load("--swarm-workers", "2")
+    assert load("--swarm-workers", "2", "--kafka", "a:1").swarm_workers == 2
