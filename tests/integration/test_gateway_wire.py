@@ -301,6 +301,35 @@ class TestFrames:
             assert orjson.loads(await station.recv()) == [3, "1", BEAT]
             assert wire.central.calls == [("CP-001", "Heartbeat")]
 
+    async def test_calls_that_break_their_schema_are_told_to_be_kept_each_with_its_own_payload(self) -> None:
+        async with wire_gateway(open_registration=True) as wire, wire.connect("CP-001") as station:
+            may_answer = asyncio.Event()
+
+            async def slowly(_link: Any, _payload: Any) -> dict[str, Any]:
+                await may_answer.wait()
+                return BEAT
+
+            wire.central.answers["Heartbeat"] = slowly
+            frames = [
+                HEARTBEAT,
+                [2, "2", "StartTransaction", {"first": 1}],
+                [2, "2", "StartTransaction", {"first": "repeated"}],
+                [2, "3", "StopTransaction", {"second": 2}],
+                [2, "4", "NoSuchAction", {"third": 3}],
+                [2, "5", "Authorize", {"idTag": "valid, and refused by its handler"[:20]}],
+            ]
+            for frame in frames:
+                await station.send(orjson.dumps(frame).decode())
+            await until(lambda: wire.counted()[1])
+            may_answer.set()
+            answers = [orjson.loads(await station.recv())[:2] for _ in range(5)]
+            assert answers == [[3, "1"], [4, "2"], [4, "3"], [4, "4"], [4, "5"]]
+            assert wire.central.refused == [
+                ("StartTransaction", {"first": 1}, "OccurenceConstraintViolation"),
+                ("StopTransaction", {"second": 2}, "OccurenceConstraintViolation"),
+                ("NoSuchAction", {"third": 3}, "NotImplemented"),
+            ]
+
     async def test_every_frame_is_on_the_bus_where_that_is_set(self) -> None:
         async with wire_gateway(open_registration=True, frames="on") as wire, wire.connect("CP-001") as station:
             await station.send("nonsense")

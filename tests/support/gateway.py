@@ -58,6 +58,7 @@ class NotingCentral:
     links: list[ChargePointLink] = field(default_factory=list)
     ended: list[tuple[ChargePointLink, str]] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[tuple[str, Payload, str]] = field(default_factory=list)
     answers: dict[str, Callable[[ChargePointLink, Payload], Payload | Awaitable[Payload]]] = field(default_factory=dict)
 
     def connected(self, link: ChargePointLink) -> None:
@@ -65,6 +66,9 @@ class NotingCentral:
 
     def disconnected(self, link: ChargePointLink, reason: str) -> None:
         self.ended.append((link, reason))
+
+    def rejected(self, link: ChargePointLink, action: str, payload: Any, error: str) -> None:
+        self.refused.append((action, payload, error))
 
     def handle(self, link: ChargePointLink, action: str, payload: Payload) -> Payload | Awaitable[Payload]:
         self.calls.append((link.cp_id, action))

@@ -54,6 +54,9 @@ class CentralSystem(Protocol):
     def handle(self, link: ChargePointLink, action: str, payload: dict[str, Any]) -> Any:
         """Answer a call that is valid by its schema: a payload, or an awaitable of one; `CallRejected` is CALLERROR."""
 
+    def rejected(self, link: ChargePointLink, action: str, payload: Any, error: str) -> None:
+        """A call was answered with CALLERROR because it breaks its schema."""
+
 
 class Gateway:
     """The sockets of one gateway, and what is around them.
@@ -154,6 +157,10 @@ class Gateway:
         """Of `LinkHost`."""
         answer: dict[str, Any] | Awaitable[dict[str, Any]] = self._central.handle(link, action, payload)
         return answer
+
+    def rejected(self, link: ChargePointLink, action: str, payload: dict[str, Any], code: str) -> None:
+        """Of `LinkHost`."""
+        self._central.rejected(link, action, payload, code)
 
     def frame(self, link: ChargePointLink, direction: Direction, frame: Frame | None, raw: bytes | str) -> None:
         """Of `LinkHost`."""

@@ -11,7 +11,7 @@ from evcharging.apps.ocpp_gateway.intake import Intake
 from evcharging.apps.ocpp_gateway.metrics import GatewayMetrics
 from evcharging.ocpp.errors import ConnectionLost
 from evcharging.ocpp.exchange import Direction, Exchange
-from evcharging.ocpp.frames import Frame
+from evcharging.ocpp.frames import Call, Frame
 from evcharging.ocpp.server_socket import ServerSocket
 from evcharging.ocpp.versions import OcppVersion
 
@@ -31,6 +31,9 @@ class LinkHost(Protocol):
 
     def handle(self, link: ChargePointLink, action: str, payload: Payload) -> Payload | Awaitable[Payload]:
         """Answer a call of the station's that is valid by its schema."""
+
+    def rejected(self, link: ChargePointLink, action: str, payload: Payload, code: str) -> None:
+        """A call was answered with CALLERROR before it came to `handle`: it breaks its schema."""
 
     def frame(self, link: ChargePointLink, direction: Direction, frame: Frame | None, raw: bytes | str) -> None:
         """A frame came or goes, readable or not."""
@@ -61,6 +64,8 @@ class ChargePointLink:
     """
 
     __slots__ = (
+        "_calls",
+        "_came_through",
         "_exchange",
         "_host",
         "_intake",
@@ -93,6 +98,9 @@ class ChargePointLink:
         self._host = host
         self._metrics = metrics
         self._socket: ServerSocket | None = None
+        self._calls: list[Call] = []
+        """Of the station's, not answered yet; the exchange takes them in order."""
+        self._came_through = False
         self._intake = Intake(self, per_s=terms.messages_per_s, burst=terms.message_burst, clock=terms.clock)
         self._exchange = Exchange(
             version,
@@ -127,8 +135,10 @@ class ChargePointLink:
         """Of `SocketHandler` and of `ExchangeObserver`."""
         if reason == "ping":
             self._intake.count()
-        else:
-            self._metrics.ignored(reason)
+            return
+        if reason in ("duplicate", "flood"):
+            self._calls.pop()
+        self._metrics.ignored(reason)
 
     def closed(self, reason: str) -> None:
         """Of `SocketHandler`."""
@@ -157,11 +167,17 @@ class ChargePointLink:
 
     def frame(self, direction: Direction, frame: Frame | None, raw: bytes | str) -> None:
         """Of `ExchangeObserver`."""
+        if direction == "in" and type(frame) is Call:
+            self._calls.append(frame)
         self._host.frame(self, direction, frame, raw)
 
     def handled(self, action: str, seconds: float, outcome: str) -> None:
         """Of `ExchangeObserver`."""
         self._metrics.handled(self.version, action, seconds, outcome)
+        call = self._calls.pop(0)
+        if outcome != "ok" and not self._came_through:
+            self._host.rejected(self, action, call.payload, outcome)
+        self._came_through = False
 
     def called(self, action: str, seconds: float | None, outcome: str) -> None:
         """Of `ExchangeObserver`."""
@@ -173,4 +189,5 @@ class ChargePointLink:
         self._socket.send(data)
 
     def _handle(self, action: str, payload: Payload) -> Payload | Awaitable[Payload]:
+        self._came_through = True
         return self._host.handle(self, action, payload)
