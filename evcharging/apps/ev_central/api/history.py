@@ -172,7 +172,7 @@ def _positions(cursor: str | None) -> tuple[int | None, int | None]:
     if position is None:
         return None, None
     first, _, second = position.partition(".")
-    if not (first.isdecimal() and second.isdecimal() and len(position) <= LONGEST_POSITION):
+    if not all(number.isdecimal() and len(number) <= MOST_DIGITS for number in (first, second)):
         detail = "expected the cursor of the page before"
         raise Refused(
             "invalid_request", f"query/cursor: {detail}", errors=[{"pointer": "query/cursor", "detail": detail}]
@@ -180,5 +180,5 @@ def _positions(cursor: str | None) -> tuple[int | None, int | None]:
     return int(first), int(second)
 
 
-LONGEST_POSITION = 37
-"""Two numbers of 18 digits, which fit a database's integers, and the point between."""
+MOST_DIGITS = 18
+"""Of a position, so that it fits a database's integers."""

@@ -6,9 +6,7 @@ import json
 
 import pytest
 
-from evcharging.messages.charge_points import Alert, Severity
 from evcharging.messages.drivers import DriverUpdate
-from evcharging.messages.topics import ALERTS
 
 
 async def completed(web, cp_id: str, *, driver_id: str = "driver-alice") -> str:
@@ -130,24 +128,3 @@ async def test_a_running_session_is_ended_and_an_ended_one_refused(web):
     await web.core.heard.wait_for(DriverUpdate, lambda update: update.status.is_final)
     answer = await web.http.post(f"/api/v1/sessions/{command.session_id}/stop")
     assert (answer.status_code, answer.json()["code"]) == (409, "state_forbids")
-
-
-async def test_alerts_come_newest_first_in_pages(web):
-    for number in range(3):
-        alert = Alert(
-            ts=web.clock(),
-            alert_id=f"a-{number}",
-            cp_id=f"CP-00{number % 2}",
-            kind="oscillation",
-            severity=Severity.WARNING,
-            started_at=web.clock(),
-        )
-        await web.core.publish(ALERTS, alert)
-        while len(web.view.alerts()) <= number:
-            await web.core.heard.wait_for(Alert, lambda a, wanted=alert: a == wanted)
-    first = await web.http.get("/api/v1/alerts?limit=2")
-    assert [a["alert_id"] for a in first.json()] == ["a-2", "a-1"]
-    second = await web.http.get(first.links["next"]["url"])
-    assert [a["alert_id"] for a in second.json()] == ["a-0"]
-    narrowed = await web.http.get("/api/v1/alerts?station_id=CP-001")
-    assert [a["alert_id"] for a in narrowed.json()] == ["a-1"]
