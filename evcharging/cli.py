@@ -39,6 +39,7 @@ COMMANDS = (
     Subcommand("engine", "evcharging.apps.ev_cp_e.main", "The engine of one or more charge points.", SERVICES),
     Subcommand("monitor", "evcharging.apps.ev_cp_m.main", "The health monitor of charge points.", SERVICES),
     Subcommand("driver", "evcharging.apps.ev_driver.main", "A driver who works through a requests file.", SERVICES),
+    Subcommand("gateway", "evcharging.apps.ocpp_gateway.main", "The OCPP gateway, or a CSMS of its own.", SERVICES),
     Subcommand("charger", "evcharging.apps.charger.main", "The charger's CAN nodes, with their hub.", SERVICES),
     Subcommand("swarm-worker", "evcharging.apps.swarm.main", "A worker of the swarm: simulated stations.", SERVICES),
     Subcommand("swarm", "evcharging.apps.load_run.main", "A load run: OCPP stations against any CSMS.", RUNS),

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 
 from evcharging.apps.runtime.http import is_loopback
 from evcharging.apps.runtime.kafka import KafkaServiceSettings
@@ -50,6 +50,13 @@ class GatewaySettings(KafkaServiceSettings):
     database_url: SecretStr | None = Field(None, description="sqlite:///file or postgresql://…; wins over --db-path")
     db_path: Path = Field(Path("gateway.db"), description="SQLite file")
     mqtt: str | None = Field(None, description="MQTT broker, mqtt://host:port; unset: MQTT is off")
+    mqtt_interval: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        validation_alias=AliasChoices("mqtt_interval", "MOCK_PUBLISH_INTERVAL"),
+        description="seconds between telemetry messages on MQTT",
+    )
     instance_id: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_.:-]{1,48}$", description="name of this copy; host and process id where unset"
     )
