@@ -13,8 +13,8 @@ from typing import Final
 
 __all__ = ["Line", "chart", "ticks"]
 
-WIDTH: Final = 760
-HEIGHT: Final = 220
+WIDTH: Final = 540
+HEIGHT: Final = 190
 LEFT: Final = 64
 RIGHT: Final = 12
 TOP: Final = 12

@@ -60,7 +60,6 @@ class Group:
         self._dial = dial
         self._heartbeat_interval_s = heartbeat_interval_s
         self._generator = Random(f"{seed}/cuts")
-        self._energy_wh = 0.0
         self._stopping: set[asyncio.Task[bool]] = set()
 
     @property
@@ -98,8 +97,14 @@ class Group:
         return sum(connector.reading.power_w for one in self.stations() for connector in one.connectors) / 1000.0
 
     def energy_kwh(self) -> float:
-        """What all registers counted."""
-        return (self._energy_wh + self._registers_wh()) / _WH_PER_KWH
+        """What went into vehicles, in sessions that ended and in those that run."""
+        running_wh = sum(
+            connector.reading.register_wh - connector.transaction.record.meter_start_wh
+            for station in self.stations()
+            for connector in station.connectors
+            if connector.transaction is not None
+        )
+        return (self.listener.energy_wh + running_wh) / _WH_PER_KWH
 
     async def settled(self, within_s: float) -> None:
         """Wait until every station has a socket, so that what they keep can be delivered; not longer than that."""
@@ -109,15 +114,14 @@ class Group:
 
     async def stop_all(self, within_s: float) -> None:
         """Stop every station in good order: transactions end, messages are delivered, sockets close."""
-        self._energy_wh += self._registers_wh()
+        for station_id in self.host:
+            self.connections.leaves(station_id)
         self.ended_by_force += await self.host.stop_all(within_s=within_s)
         if self._stopping:
             await asyncio.gather(*self._stopping)
 
     def _stop(self, station_id: str, within_s: float) -> None:
-        station = self.host.get(station_id)
-        if isinstance(station, Station):
-            self._energy_wh += _register_wh(station)
+        self.connections.leaves(station_id)
         task = asyncio.create_task(self.host.stop(station_id, within_s=within_s))
         self._stopping.add(task)
         task.add_done_callback(self._stopped)
@@ -126,9 +130,6 @@ class Group:
         self._stopping.discard(task)
         if not task.cancelled() and not task.result():
             self.ended_by_force += 1
-
-    def _registers_wh(self) -> float:
-        return sum(_register_wh(station) for station in self.stations())
 
     def _make(self, settings: StationSettings) -> Station:
         return Station(
@@ -144,7 +145,3 @@ class Group:
         if isinstance(station, Station) and self._heartbeat_interval_s is not None:
             station.parameters.heartbeat_interval_s = self._heartbeat_interval_s
             station.registration.reset_heartbeat()
-
-
-def _register_wh(station: Station) -> float:
-    return sum(connector.reading.register_wh for connector in station.connectors)

@@ -22,15 +22,20 @@ _REASON_LENGTH: Final = 120
 
 
 class Connections:
-    """Sockets of one run: who has one now, how many opened, came again, were lost or could not be opened."""
+    """Sockets of one run: who has one now, how many opened, came again, were lost or could not be opened.
+
+    Those that we close because the run wants fewer stations, or is over, are not lost.
+    """
 
     def __init__(self) -> None:
         self.connects = 0
+        self.closed = 0
         self.reconnects = 0
         self.disconnects = 0
         self.refused = 0
         self.registered = 0
         self.reasons: Counter[str] = Counter()
+        self._leaving: set[str] = set()
         self._now: set[str] = set()
         self._before: set[str] = set()
 
@@ -43,16 +48,27 @@ class Connections:
         """Whether that station has a socket."""
         return station_id in self._now
 
+    def leaves(self, station_id: str) -> None:
+        """A station is about to close its socket for good."""
+        self._leaving.add(station_id)
+
     def opened(self, station_id: str) -> None:
         """A station's socket opened."""
         self.connects += 1
         if station_id in self._before:
             self.reconnects += 1
         self._before.add(station_id)
+        self._leaving.discard(station_id)
         self._now.add(station_id)
 
     def gone(self, station_id: str, reason: str) -> bool:
-        """A station's socket is gone, or could not be opened; return whether there was one."""
+        """A station's socket is gone, or could not be opened; return whether one was lost."""
+        if station_id in self._leaving:
+            self._leaving.discard(station_id)
+            if station_id in self._now:
+                self._now.discard(station_id)
+                self.closed += 1
+            return False
         reason = reason[:_REASON_LENGTH]
         if reason in self.reasons or len(self.reasons) < MOST_REASONS:
             self.reasons[reason] += 1
@@ -72,6 +88,7 @@ class RunListener:
     Attributes:
         ignored: Texts of the CSMS that were dropped, by why.
         sessions, running_sessions: Transactions begun, and those that run.
+        energy_wh: Of those that ended.
 
     Args:
         latencies, timeline, connections, ledger: Where things are put.
@@ -96,6 +113,7 @@ class RunListener:
         self.ignored: Counter[str] = Counter()
         self.sessions = 0
         self.running_sessions = 0
+        self.energy_wh = 0
 
     def log(self, station_id: str, line: str) -> None:
         """A line of a station's log; a load run has no place for thousands of them."""
@@ -138,6 +156,7 @@ class RunListener:
     def transaction_ended(self, record: TransactionRecord) -> None:
         """It is over; the CSMS may still have to hear of it."""
         self.running_sessions -= 1
+        self.energy_wh += record.energy_wh
         start_kept, _ = self._kept.get(_key(record), (record.began_offline, False))
         self._kept[_key(record)] = (start_kept, not self._connections.has(record.station_id))
         self._note(record)

@@ -17,11 +17,15 @@ __all__ = ["ConnectionFigures", "FaultFigures", "RunOutcome", "StationFigures"]
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFigures:
-    """Sockets: opened, of those again, lost, and attempts that failed; with the reasons for the last two by number."""
+    """Sockets: opened, of those again, lost, closed by us, and attempts that failed.
+
+    ``reasons`` are those for the lost ones and the attempts, by number.
+    """
 
     connects: int
     reconnects: int
     disconnects: int
+    closed: int
     failed_attempts: int
     boots_accepted: int
     reasons: Mapping[str, int]

@@ -159,6 +159,12 @@ def _charts(outcome: RunOutcome) -> str:
             tell=_plain,
         ),
         chart(
+            "Sessions that run",
+            at_s,
+            [Line("sessions", "--blue", [float(point.sessions) for point in points], filled=True)],
+            tell=_plain,
+        ),
+        chart(
             "Power of all stations",
             at_s,
             [Line("kW", "--green", [point.power_kw for point in points], filled=True)],
@@ -206,6 +212,7 @@ def _connections(outcome: RunOutcome) -> str:
         ("sockets opened", _count(sockets.connects)),
         ("of them again", _count(sockets.reconnects)),
         ("sockets lost", _count(sockets.disconnects)),
+        ("sockets closed at the end of their station", _count(sockets.closed)),
         ("attempts that failed", _count(sockets.failed_attempts)),
         ("boots accepted", _count(sockets.boots_accepted)),
         ("stations made anew after a failure of their own", _count(stations.restarts)),

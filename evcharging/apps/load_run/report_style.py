@@ -26,13 +26,13 @@ section{margin-top:26px}
 .tile.bad strong,.bad{color:var(--red)}.tile.good strong,.good{color:var(--green)}
 .badge{font-size:13px;font-weight:600;border:1px solid currentColor;border-radius:99px;padding:1px 9px;
 vertical-align:middle}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,500px),1fr));gap:14px}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:14px}
 figure{margin:0;padding:12px 12px 6px;min-width:0}
 figcaption{display:flex;justify-content:space-between;flex-wrap:wrap;gap:4px 14px;font-weight:600}
 .legend{display:flex;gap:12px;list-style:none;margin:0;padding:0;font-weight:400;color:var(--soft);font-size:13px}
 .swatch{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:5px}
-svg{width:100%;height:auto;display:block;aspect-ratio:760/220}
-svg text{font-size:12px;fill:var(--soft)}
+svg{width:100%;height:auto;display:block;aspect-ratio:540/190}
+svg text{font-size:11.5px;fill:var(--soft)}
 .grid{stroke:var(--rule);stroke-width:1}.line{fill:none;stroke-width:1.8;stroke-linejoin:round}.area{opacity:.16}
 .scroll{overflow-x:auto;margin-bottom:12px}
 table{border-collapse:collapse;width:100%}

@@ -158,7 +158,11 @@ class LoadRun:
     def _point(self) -> None:
         group = self.measured
         group.timeline.close(
-            self.elapsed_s, wanted=self.wanted, connected=group.connections.now, power_kw=group.power_kw()
+            self.elapsed_s,
+            wanted=self.wanted,
+            connected=group.connections.now,
+            sessions=group.listener.running_sessions,
+            power_kw=group.power_kw(),
         )
 
     @contextlib.asynccontextmanager
@@ -204,6 +208,7 @@ class LoadRun:
                 connects=sockets.connects,
                 reconnects=sockets.reconnects,
                 disconnects=sockets.disconnects,
+                closed=sockets.closed,
                 failed_attempts=sockets.refused,
                 boots_accepted=sockets.registered,
                 reasons=dict(sockets.reasons.most_common()),

@@ -10,10 +10,13 @@ from typing import Final
 
 from evcharging.apps.load_run.percentiles import Percentiles
 
-__all__ = ["MOST_POINTS", "Point", "Timeline"]
+__all__ = ["LEAST_S", "MOST_POINTS", "Point", "Timeline"]
 
 MOST_POINTS: Final = 1200
 """Past it, two neighbours become one: twenty minutes by the second, a day by the minute and a half."""
+
+LEAST_S: Final = 0.5
+"""A shorter interval, such as the last one of a run, would make rates of single events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Point:
         p50_s, p95_s, max_s: Latency of those answered, None without any. Of merged intervals: the worse.
         wanted, connected: Stations the shape wanted, and those with a socket, at its end.
         connects, disconnects: Sockets opened and lost in it.
-        power_kw: What flowed through all stations at its end.
+        sessions: Sessions that ran at its end.
+        power_kw: What flowed through all stations then.
     """
 
     at_s: float
@@ -42,6 +46,7 @@ class Point:
     connected: int
     connects: int
     disconnects: int
+    sessions: int
     power_kw: float
 
     @property
@@ -86,8 +91,8 @@ class Timeline:
         """A socket went."""
         self._disconnects += 1
 
-    def close(self, at_s: float, *, wanted: int, connected: int, power_kw: float) -> Point:
-        """End the interval at ``at_s`` and return its point."""
+    def close(self, at_s: float, *, wanted: int, connected: int, sessions: int, power_kw: float) -> Point:
+        """End the interval at ``at_s`` and return its point; one that is too short joins the one before."""
         point = Point(
             at_s=at_s,
             length_s=at_s - self._last_s,
@@ -101,8 +106,11 @@ class Timeline:
             connected=connected,
             connects=self._connects,
             disconnects=self._disconnects,
+            sessions=sessions,
             power_kw=power_kw,
         )
+        if point.length_s < LEAST_S and self._points:
+            point = _merged(self._points.pop(), point)
         self._points.append(point)
         if len(self._points) > MOST_POINTS:
             self._points = _halved(self._points)
@@ -135,5 +143,6 @@ def _merged(one: Point, other: Point) -> Point:
         connected=other.connected,
         connects=one.connects + other.connects,
         disconnects=one.disconnects + other.disconnects,
+        sessions=other.sessions,
         power_kw=other.power_kw,
     )
