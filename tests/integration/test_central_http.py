@@ -20,6 +20,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from evcharging.apps.ev_central.api.app import live_feed
 from evcharging.apps.ev_central.live import TICKS_KEPT
 from evcharging.domain.states import ChargePointState
+from evcharging.messages.network import SwarmLog
+from evcharging.messages.topics import SWARM_LOG
+from tests.support.central import a_moment
 from tests.support.web import PATIENCE_S, WebRig, running_web
 
 
@@ -79,6 +82,54 @@ async def test_one_charge_points_feed_is_about_it_alone(web, address):
         await web.state("CP-002", "FAULT")
         await web.core.status("CP-001", ChargePointState.FAULT, connector_id=0)
         assert json.loads(await socket.recv())["unit_id"] == "CP-001"
+
+
+async def say(web, line: str, station_id: str = "PY-SIM-0001") -> None:
+    """One line of a station's log, seen by Central."""
+    message = SwarmLog(ts=web.clock(), station_id=station_id, line=line)
+    await web.core.publish(SWARM_LOG, message, event_id=f"{station_id}-{line}")
+    async with asyncio.timeout(PATIENCE_S):
+        while web.swarm_view.lines(station_id)[-1:] != [line]:
+            await a_moment()
+
+
+async def test_a_stations_log_is_its_last_lines_then_what_it_says_each_once(web, address):
+    await say(web, "one")
+    await say(web, "two")
+    async with connect(f"ws://{address}/ws?station_id=PY-SIM-0001") as socket:
+        assert json.loads(await socket.recv())["type"] == "snapshot"
+        await say(web, "somebody else", "PY-SIM-0002")
+        await say(web, "three")
+        await say(web, "four")
+        heard = [await hear(socket, type="log") for _ in range(4)]
+    assert [(message["station_id"], message["line"]) for message in heard] == [
+        ("PY-SIM-0001", line) for line in ("one", "two", "three", "four")
+    ]
+
+
+async def test_a_second_listener_to_a_log_is_told_no_line_twice_either(web, address):
+    async with connect(f"ws://{address}/ws?station_id=PY-SIM-0001") as first:
+        await first.recv()
+        for number in range(5):
+            await say(web, f"line {number}")
+            async with connect(f"ws://{address}/ws?station_id=PY-SIM-0001") as second:
+                await second.recv()
+                await say(web, f"after {number}")
+                lines = [(await hear(second, type="log"))["line"] for _ in range(2 * number + 2)]
+            assert len(set(lines)) == len(lines)
+        assert [(await hear(first, type="log"))["line"] for _ in range(2)] == ["line 0", "after 0"]
+
+
+async def test_a_browser_sees_the_swarm_grow(web, address):
+    async with connect(f"ws://{address}/ws") as socket:
+        assert json.loads(await socket.recv())["stations"] == []
+        await web.http.post("/stations/scale", json={"count": 2, "profile": "idle"})
+        station = await hear(socket, type="station", station_id="PY-SIM-0002")
+        assert (station["profile"], station["status"]) == ("idle", "stopped")
+        await hear(socket, type="totals", stations=2)
+    async with connect(f"ws://{address}/ws?station_id=PY-SIM-0002") as socket:
+        stations = json.loads(await socket.recv())["stations"]
+        assert [station["station_id"] for station in stations] == ["PY-SIM-0002"]
 
 
 async def test_a_slow_browser_is_given_a_fresh_snapshot_and_costs_the_others_nothing(web, address):
@@ -237,6 +288,9 @@ NAMES = st.sampled_from(
         "price",
         "currency",
         "solar_price",
+        "count",
+        "profile",
+        "station_id",
         "self",
     ]
 )
@@ -252,9 +306,12 @@ SENSIBLE: dict[str, dict[str, Any]] = {
     "/cp/{cp_id}/start": {"driver_id": "driver-alice"},
     "/cp/{cp_id}/inject": {"kind": "fault"},
     "/pricing": {"price": 0.3},
+    "/stations/scale": {"count": 3},
+    "/stations/start": {"station_id": "PY-SIM-0001"},
+    "/stations/stop": {"station_id": "PY-SIM-0001"},
 }
 QUERIES = st.dictionaries(
-    st.sampled_from(["limit", "cursor", "station_id", "driver_id", "status", "format"]) | TEXTS,
+    st.sampled_from(["limit", "cursor", "station_id", "driver_id", "status", "format", "since", "until"]) | TEXTS,
     st.integers(-5, 2_000_000).map(str) | IDS | st.sampled_from(["csv", "jsonl", "ACTIVE", "\x00"]),
     max_size=3,
 )
@@ -284,7 +341,7 @@ def answered_properly(served: Served, method: str, path: str, **request: Any) ->
 def test_no_request_at_all_is_answered_by_a_failure_of_ours(served, data):
     paths = served.document["paths"]
     path = data.draw(st.sampled_from(sorted(paths)) | TEXTS.map(lambda text: "/" + quote(text)), label="path")
-    for name in ("cp_id", "session_id"):
+    for name in ("cp_id", "session_id", "station_id"):
         if f"{{{name}}}" in path:
             path = path.replace(f"{{{name}}}", quote(data.draw(IDS, label=name), safe="") or "x")
     answered_properly(

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.view import NetworkView
-from evcharging.apps.ev_central.view_reader import ViewReader
+from evcharging.apps.ev_central.view_reader import LOGS_REACH_BACK, ViewReader
 from evcharging.bus.memory import MemoryBus
 from evcharging.bus.memory_log import MemoryLog
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.charge_points import Alert, Health, Severity, Status, StatusSource
 from evcharging.messages.envelope import Event
-from evcharging.messages.topics import ALERTS, HEALTH, STATUS
+from evcharging.messages.network import SwarmDesired, SwarmLog, SwarmStatus
+from evcharging.messages.topics import ALERTS, HEALTH, STATUS, SWARM_DESIRED, SWARM_LOG, SWARM_STATUS
 from tests.support.central import a_moment
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -117,3 +118,23 @@ async def test_nothing_is_committed_so_each_reader_sees_everything():
         network.view = NetworkView()
         async with network.reading():
             assert "CP-001" in network.view
+
+
+async def test_the_swarm_is_read_into_a_view_of_its_own():
+    network = Network()
+    await network.say(SWARM_DESIRED, SwarmDesired(ts=NOON, station_id="PY-SIM-0001", running=True, profile="idle"))
+    await network.say(SWARM_STATUS, SwarmStatus(ts=NOON, station_id="PY-SIM-0001", state="charging", profile="idle"))
+    await network.say(SWARM_LOG, SwarmLog(ts=NOON, station_id="PY-SIM-0001", line="[12:00:00] hello"))
+    async with network.reading():
+        assert network.swarm.record("PY-SIM-0001")["status"] == "online"
+        assert network.swarm.lines("PY-SIM-0001") == ["[12:00:00] hello"]
+        assert len(network.view) == 0
+
+
+async def test_lines_of_long_ago_are_left_to_the_history():
+    network = Network()
+    await network.say(SWARM_LOG, SwarmLog(ts=NOON, station_id="PY-SIM-0001", line="long ago"))
+    network.now += LOGS_REACH_BACK + timedelta(seconds=1)
+    await network.say(SWARM_LOG, SwarmLog(ts=network.now, station_id="PY-SIM-0001", line="just now"))
+    async with network.reading():
+        assert network.swarm.lines("PY-SIM-0001") == ["just now"]
