@@ -118,18 +118,22 @@ def database_beside(url_or_path: str, file_name: str) -> str:
     url = database_url(url_or_path)
     if url.get_backend_name() != "sqlite":
         return url_or_path
-    path = url.database
-    return path if path in (None, "", ":memory:") else str(Path(path).with_name(file_name))
+    path = url.database or ""
+    return path if path in ("", ":memory:") else str(Path(path).with_name(file_name))
 
 
 class Database:
-    """A pool of connections and the one way to begin a transaction."""
+    """A pool of connections and the one way to begin a transaction.
 
-    def __init__(self, url: URL, *, schema: str) -> None:
+    ``read_only`` is for a database that another service owns: transactions do not queue, cannot write, and make no file
+    where there is none.
+    """
+
+    def __init__(self, url: URL, *, schema: str, read_only: bool = False) -> None:
         self.url = url
         self.schema = schema
         self._workers: list[Thread] = []
-        self._engine = _engine(url, schema, self._workers)
+        self._engine = _engine(url, schema, self._workers, read_only=read_only)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -186,21 +190,24 @@ class Database:
         return f"Database({self.url.render_as_string(hide_password=True)!r}, schema={self.schema!r})"
 
 
-def _engine(url: URL, schema: str, workers: list[Thread]) -> AsyncEngine:
+def _engine(url: URL, schema: str, workers: list[Thread], *, read_only: bool) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
-        if url.database and url.database != ":memory:":
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = url.database or ":memory:"
+        if read_only:
+            file = f"{Path(file).absolute().as_uri()}?mode=ro"
+        elif file != ":memory:":
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
 
         async def connect() -> aiosqlite.Connection:
-            connection = aiosqlite.connect(url.database or ":memory:", timeout=BUSY_TIMEOUT_S)
+            connection = aiosqlite.connect(file, timeout=BUSY_TIMEOUT_S, uri=read_only)
             worker = connection._thread  # noqa: SLF001 - aiosqlite offers no other way to wait for it
             worker.daemon = True
             workers[:] = [*(known for known in workers if known.is_alive()), worker]
             return await connection
 
         engine = create_async_engine(url, async_creator=connect, pool_size=POOL_SIZE)
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_immediate)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite_for_reading if read_only else _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin if read_only else _begin_immediate)
         return engine
     engine = create_async_engine(
         url,
@@ -214,9 +221,12 @@ def _engine(url: URL, schema: str, workers: list[Thread]) -> AsyncEngine:
                 "search_path": schema,
                 "lock_timeout": f"{BUSY_TIMEOUT_S}s",
                 "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
+                "default_transaction_read_only": "on" if read_only else "off",
             },
         },
     )
+    if read_only:
+        return engine
 
     def _begin_alone(connection: Connection) -> None:
         connection.execute(
@@ -240,8 +250,19 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def _prepare_sqlite_for_reading(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+    cursor.close()
+
+
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _short(error: Exception) -> str:

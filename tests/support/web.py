@@ -14,6 +14,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from evcharging.apps.ev_central.api.app import create_app
+from evcharging.apps.ev_central.charging_profiles import ChargingProfiles
+from evcharging.apps.ev_central.ocpp_calls import OcppCalls
+from evcharging.apps.ev_central.ocpp_registry import OcppRegistry
 from evcharging.apps.ev_central.readiness import Readiness
 from evcharging.apps.ev_central.swarm import Swarm
 from evcharging.apps.ev_central.swarm_view import SwarmView
@@ -38,26 +41,40 @@ class WebRig:
     """A Central with HTTP. ``http`` calls it without a port."""
 
     def __init__(
-        self, core: CentralRig, database: BreakableDatabase, history: BreakableDatabase, *, token: str | None = None
+        self,
+        core: CentralRig,
+        database: BreakableDatabase,
+        history: BreakableDatabase,
+        gateway: BreakableDatabase,
+        *,
+        token: str | None = None,
+        answer_within_s: float = 30.0,
     ) -> None:
         self.core = core
         self.database = database
         self.history = history
+        self.gateway = gateway
         self.clock = core.clock
         self.view = NetworkView(site_id="site-1")
         profiles = load_profiles()
         self.swarm_view = SwarmView(profiles)
         self.swarm = Swarm(core.transactions, self.swarm_view, profiles, most_stations=MOST_STATIONS)
-        self.reader = ViewReader(core.bus, self.view, self.swarm_view, now=core.clock)
+        self.calls = OcppCalls(core.transactions, answer_within_s=answer_within_s)
+        self.registry = OcppRegistry(core.transactions)
+        self.reader = ViewReader(core.bus, self.view, self.swarm_view, now=core.clock, on_reply=self.calls.hear)
         self.readiness = Readiness(bus=core.bus, database=database, effects=core.consumer, view=self.reader)
         self.app: FastAPI = create_app(
             operations=core.operations,
             view=self.view,
             swarm=self.swarm,
             swarm_view=self.swarm_view,
+            calls=self.calls,
+            registry=self.registry,
+            profiles=ChargingProfiles(core.transactions),
             readiness=self.readiness,
             database=database,
             history_database=history,
+            gateway_database=gateway,
             api_token=SecretStr(token) if token else None,
             now=core.clock,
         )
@@ -149,13 +166,19 @@ async def _breakable(folder: Path, schema: str) -> BreakableSqlite:
 
 
 @contextlib.asynccontextmanager
-async def running_web(folder: Path, *, token: str | None = None) -> AsyncIterator[WebRig]:
+async def running_web(
+    folder: Path, *, token: str | None = None, answer_within_s: float = 30.0
+) -> AsyncIterator[WebRig]:
     """A Central with HTTP on databases in ``folder``."""
     database, history = await _breakable(folder, "simulator"), await _breakable(folder, "history")
+    gateway = await _breakable(folder, "gateway")
     try:
         core = await make_rig(MemoryLog(), database, Clock())
-        async with WebRig(core, database, history, token=token).running() as rig:
+        async with WebRig(
+            core, database, history, gateway, token=token, answer_within_s=answer_within_s
+        ).running() as rig:
             yield rig
     finally:
+        await gateway.close()
         await history.close()
         await database.close()

@@ -13,9 +13,12 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from evcharging.apps.ev_central.api.app import create_app, live_feed
+from evcharging.apps.ev_central.charging_profiles import ChargingProfiles
 from evcharging.apps.ev_central.effects import Effects
 from evcharging.apps.ev_central.errors import InvalidPricing
 from evcharging.apps.ev_central.mqtt_units import MqttUnits
+from evcharging.apps.ev_central.ocpp_calls import OcppCalls
+from evcharging.apps.ev_central.ocpp_registry import OcppRegistry
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.prices import Prices, price_of
 from evcharging.apps.ev_central.readiness import Readiness
@@ -46,6 +49,7 @@ from evcharging.mqtt.observer import UnitObserver
 from evcharging.mqtt.protocol import BadAddress
 from evcharging.mqtt.site import site_messages
 from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_url
+from evcharging.store.gateway.tables import SCHEMA as GATEWAY
 from evcharging.store.history.tables import SCHEMA as HISTORY
 from evcharging.store.migrate import migrate_database
 from evcharging.store.simulator import network, tables
@@ -83,6 +87,7 @@ async def serve(settings: CentralSettings, stop: asyncio.Event) -> None:
     try:
         database = Database(database_url(settings.database), schema=tables.SCHEMA)
         history = Database(database_url(settings.history_database), schema=HISTORY)
+        gateway = Database(database_url(settings.gateway_database), schema=GATEWAY, read_only=True)
     except InvalidDatabaseUrl as error:
         raise UsageError(str(error)) from None
     bus = settings.create_bus("central")
@@ -92,12 +97,13 @@ async def serve(settings: CentralSettings, stop: asyncio.Event) -> None:
     try:
         prices = await until_stopped(stop, _wait_for_database(database, first_tariff))
         if prices is not None:
-            central = _Central(settings, database, history, bus, prices, profiles, mqtt_address)
+            central = _Central(settings, database, history, gateway, bus, prices, profiles, mqtt_address)
             await central.run(stop, http_socket, tcp_socket)
     finally:
         await bus.stop()
         await database.close()
         await history.close()
+        await gateway.close()
         http_socket.close()
         tcp_socket.close()
 
@@ -110,6 +116,7 @@ class _Central:
         settings: CentralSettings,
         database: Database,
         history: Database,
+        gateway: Database,
         bus: Bus,
         prices: Prices,
         profiles: Mapping[str, BehaviourProfile],
@@ -119,6 +126,7 @@ class _Central:
         self._settings = settings
         self._database = database
         self._history = history
+        self._gateway = gateway
         self._bus = bus
         self._instance_id = instance_id
         self._relay = OutboxRelay(bus, database, tables.outbox, owner=instance_id, now=now)
@@ -128,7 +136,12 @@ class _Central:
         self._operations = Operations(
             transactions, prices, site_id=settings.site_id, start_timeout_s=settings.start_timeout_s
         )
-        self._effects = Effects(transactions, prices, start_timeout_s=settings.start_timeout_s)
+        self._effects = Effects(
+            transactions, prices, start_timeout_s=settings.start_timeout_s, reservation_s=settings.reservation_s
+        )
+        self._calls = OcppCalls(transactions)
+        self._registry = OcppRegistry(transactions)
+        self._profiles = ChargingProfiles(transactions)
         self._swarm_view = SwarmView(profiles)
         self._swarm = Swarm(
             transactions,
@@ -148,7 +161,9 @@ class _Central:
             frames_retention=timedelta(days=settings.history_frames_days),
             most_rows=settings.history_most_rows,
         )
-        self._reader = ViewReader(bus, self._view, self._swarm_view, now=now, on_signal=self._hear)
+        self._reader = ViewReader(
+            bus, self._view, self._swarm_view, now=now, on_signal=self._hear, on_reply=self._calls.hear
+        )
         self._consumer = Consumer(
             bus,
             [DRIVER_REQUESTS, STATUS, TELEMETRY, REPLIES],
@@ -166,6 +181,7 @@ class _Central:
             transactions,
             hearing=self._readiness.hears_the_network,
             engine_lost_s=settings.engine_lost_s,
+            station_lost_s=settings.station_lost_s,
             settle_s=settings.settle_s,
             retention=timedelta(days=settings.retention_days),
         )
@@ -179,9 +195,13 @@ class _Central:
             view=self._view,
             swarm=self._swarm,
             swarm_view=self._swarm_view,
+            calls=self._calls,
+            registry=self._registry,
+            profiles=self._profiles,
             readiness=self._readiness,
             database=self._database,
             history_database=self._history,
+            gateway_database=self._gateway,
             api_token=self._settings.api_token,
             now=now,
         )
@@ -231,6 +251,7 @@ class _Central:
                     group.create_task(self._reader.run(), name="view")
                     group.create_task(self._sweep.run(), name="sweep")
                     group.create_task(self._operations.announce_pricing(), name="pricing")
+                    group.create_task(self._registry.announce(), name="registry")
                     group.create_task(self._announce_swarm(), name="swarm")
                     group.create_task(self._recorder.run(), name="history")
                     if self._mqtt is not None:

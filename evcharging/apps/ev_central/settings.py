@@ -50,7 +50,12 @@ class CentralSettings(KafkaServiceSettings):
         86_400.0, gt=0, description="as --engine-lost-s for OCPP stations, which charge on while they are offline"
     )
     settle_s: float = Field(10.0, gt=0, description="seconds an ended session waits for intervals still missing")
+    reservation_s: float = Field(900.0, ge=60, le=86_400, description="seconds that a driver's reservation holds")
     retention_days: float = Field(7.0, gt=0, description="days that inbox and outbox rows are kept")
+    gateway_database_url: SecretStr | None = Field(
+        None,
+        description="the OCPP gateways' database, read only; unset: gateway.db beside --db-path, or the same server",
+    )
 
     history_database_url: SecretStr | None = Field(
         None, description="database of the past; unset: history.db beside --db-path, in PostgreSQL the same database"
@@ -84,3 +89,13 @@ class CentralSettings(KafkaServiceSettings):
         """
         given = self.history_database_url
         return given.get_secret_value() if given else database_beside(self.database, "history.db")
+
+    @property
+    def gateway_database(self) -> str:
+        """Where the gateways' database is.
+
+        Raises:
+            InvalidDatabaseUrl: it is to be beside a database that is none.
+        """
+        given = self.gateway_database_url
+        return given.get_secret_value() if given else database_beside(self.database, "gateway.db")

@@ -19,6 +19,7 @@ from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.bus.consumer import Consumer, Tombstone
 from evcharging.bus.protocol import Bus, Position, Since, SubscriptionHealth
+from evcharging.messages.commands import Reply
 from evcharging.messages.envelope import Received
 from evcharging.messages.network import SiteSignal
 from evcharging.messages.topics import (
@@ -51,6 +52,7 @@ class ViewReader:
     """Reads the topics the views are made of. Enter it, then await `run` in a task of your own.
 
     ``on_signal`` is told of each signal too: prices are kept in memory, and another copy of Central may change them.
+    ``on_reply`` is told of each reply: somebody may wait for it here, whichever copy of Central sent the command.
     """
 
     def __init__(
@@ -61,10 +63,12 @@ class ViewReader:
         *,
         now: Callable[[], datetime],
         on_signal: Callable[[SiteSignal], Awaitable[None]] | None = None,
+        on_reply: Callable[[Reply], None] | None = None,
     ) -> None:
         self._view = view
         self._swarm = swarm
         self._on_signal = on_signal
+        self._on_reply = on_reply
         self._now = now
         self._consumer = Consumer(
             bus,
@@ -115,10 +119,11 @@ class ViewReader:
         results = Counter((r.topic, self._view_of(r.topic).apply(r.message, received_at)) for r in batch)
         for (topic, counted), number in results.items():
             SEEN.labels(topic, "counted" if counted else "no_news").inc(number)
-        if self._on_signal is not None:
-            for received in batch:
-                if isinstance(received.message, SiteSignal):
-                    await self._on_signal(received.message)
+        for received in batch:
+            if self._on_reply is not None and isinstance(received.message, Reply):
+                self._on_reply(received.message)
+            elif self._on_signal is not None and isinstance(received.message, SiteSignal):
+                await self._on_signal(received.message)
 
     async def _take_out(self, tombstone: Tombstone) -> None:
         key = tombstone.key.decode("utf-8", "replace")

@@ -117,3 +117,29 @@ async def test_the_migrations_build_what_the_tables_describe(tmp_path: Path) -> 
 )
 def test_the_history_is_beside_unless_it_is_told_where(given: str, beside: str) -> None:
     assert database_beside(given, "history.db") == beside
+
+
+async def test_a_database_of_anothers_is_read_beside_its_writer_and_never_written(tmp_path: Path) -> None:
+    url = database_url(str(tmp_path / "simulator.db"))
+    owner = Database(url, schema="simulator")
+    await migrate_database(owner)
+    reader = Database(url, schema="simulator", read_only=True)
+    async with owner.begin() as writing:
+        await writing.execute(text("INSERT INTO inbox (message_id, received_at) VALUES ('m', '2026-01-01')"))
+        async with reader.begin() as reading:
+            assert (await reading.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 0
+    with pytest.raises(DatabaseUnavailable, match="readonly"):
+        async with reader.begin() as transaction:
+            await transaction.execute(text("DELETE FROM inbox"))
+    async with reader.begin() as reading:
+        assert (await reading.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 1
+    await reader.close()
+    await owner.close()
+
+
+async def test_reading_a_database_that_is_not_there_yet_makes_no_file(tmp_path: Path) -> None:
+    reader = Database(database_url(str(tmp_path / "gateway.db")), schema="gateway", read_only=True)
+    with pytest.raises(DatabaseUnavailable):
+        await reader.ping()
+    assert list(tmp_path.iterdir()) == []
+    await reader.close()

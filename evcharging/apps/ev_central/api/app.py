@@ -13,11 +13,15 @@ from pydantic import SecretStr
 from evcharging.apps.ev_central.api import (
     alerts,
     charge_points,
+    charging_profiles,
     history,
+    ocpp,
+    ocpp_stations,
     pricing,
     probes,
     sessions,
     stations,
+    tokens,
     websocket,
 )
 from evcharging.apps.ev_central.api.dependencies import Parts, known_parameters
@@ -26,7 +30,10 @@ from evcharging.apps.ev_central.api.idempotency import OncePerKey
 from evcharging.apps.ev_central.api.openapi import describe
 from evcharging.apps.ev_central.api.page import mount_page
 from evcharging.apps.ev_central.api.problem_handlers import install
+from evcharging.apps.ev_central.charging_profiles import ChargingProfiles
 from evcharging.apps.ev_central.live import LiveFeed
+from evcharging.apps.ev_central.ocpp_calls import OcppCalls
+from evcharging.apps.ev_central.ocpp_registry import OcppRegistry
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.readiness import Readiness
 from evcharging.apps.ev_central.swarm import Swarm
@@ -36,6 +43,20 @@ from evcharging.store.database import Database
 
 __all__ = ["create_app", "live_feed"]
 
+ROUTES = (
+    probes,
+    charge_points,
+    stations,
+    sessions,
+    history,
+    alerts,
+    pricing,
+    ocpp,
+    tokens,
+    charging_profiles,
+    ocpp_stations,
+)
+
 
 def create_app(
     *,
@@ -43,9 +64,13 @@ def create_app(
     view: NetworkView,
     swarm: Swarm,
     swarm_view: SwarmView,
+    calls: OcppCalls,
+    registry: OcppRegistry,
+    profiles: ChargingProfiles,
     readiness: Readiness,
     database: Database,
     history_database: Database,
+    gateway_database: Database,
     api_token: SecretStr | None,
     now: Callable[[], datetime],
 ) -> FastAPI:
@@ -56,9 +81,13 @@ def create_app(
         view: the network now; its changes are taken here and nowhere else.
         swarm: what writes about simulated stations do.
         swarm_view: the simulated stations now; its changes too are taken here alone.
+        calls: operations of OCPP charge points.
+        registry: tokens and registered OCPP stations.
+        profiles: charging profiles that are kept.
         readiness: asked by ``GET /ready``.
         database: where idempotency keys are kept.
         history_database: where the past is read.
+        gateway_database: where transactions and reservations are read.
         api_token: what every write must carry; None: nothing.
         now: the clock.
     """
@@ -83,12 +112,16 @@ def create_app(
         swarm=swarm,
         swarm_view=swarm_view,
         history=history_database,
+        gateway=gateway_database,
+        calls=calls,
+        registry=registry,
+        profiles=profiles,
         feed=LiveFeed(view, swarm_view, totals=operations.totals, now=now),
         readiness=readiness,
         now=now,
     )
     install(app)
-    for module in (probes, charge_points, stations, sessions, history, alerts, pricing):
+    for module in ROUTES:
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
     app.include_router(websocket.router)
     mount_page(app)

@@ -141,7 +141,9 @@ async def report_health(parts: PartsOf, cp_id: OfPath, body: HealthBody) -> Note
 @router.post("/cp/{cp_id}/start", summary="Start a session for a driver", **COMMANDED)
 async def start(parts: PartsOf, cp_id: OfPath, body: StartBody) -> Accepted:
     """As if the driver had asked: a request and a session are entered, and START_SUPPLY is sent."""
-    command_id = await parts.operations.start(cp_id, driver_id=body.driver_id, kwh=body.kwh)
+    command_id = await parts.operations.start(
+        cp_id, driver_id=body.driver_id, kwh=body.kwh, connector_id=body.connector_id
+    )
     return Accepted(command_id=command_id, cp_id=cp_id)
 
 

@@ -11,7 +11,10 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 
 from evcharging.apps.ev_central.api.problems import Refused
+from evcharging.apps.ev_central.charging_profiles import ChargingProfiles
 from evcharging.apps.ev_central.live import LiveFeed
+from evcharging.apps.ev_central.ocpp_calls import OcppCalls
+from evcharging.apps.ev_central.ocpp_registry import OcppRegistry
 from evcharging.apps.ev_central.operations import Operations
 from evcharging.apps.ev_central.readiness import Readiness
 from evcharging.apps.ev_central.swarm import Swarm
@@ -33,6 +36,10 @@ class Parts:
     swarm: Swarm
     swarm_view: SwarmView
     history: Database
+    gateway: Database
+    calls: OcppCalls
+    registry: OcppRegistry
+    profiles: ChargingProfiles
     feed: LiveFeed
     readiness: Readiness
     now: Callable[[], datetime]

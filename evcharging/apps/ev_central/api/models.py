@@ -102,6 +102,7 @@ class StartBody(_Body):
     kwh: float | None = Field(
         default=None, gt=0, le=1000, description="energy asked for; null: until full", examples=[10]
     )
+    connector_id: int | None = Field(default=None, ge=1, le=255, description="null: one that is free", examples=[None])
 
 
 class InjectBody(BaseModel):

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from evcharging.apps.ev_central.api.ocpp_problems import install_ocpp
 from evcharging.apps.ev_central.api.problems import IN_DOUBT, Refused, problem_response
 from evcharging.apps.ev_central.errors import (
     InvalidPricing,
@@ -51,6 +52,7 @@ def install(app: FastAPI) -> None:
     on(BusError, _bus_unavailable)
     on(RequestValidationError, _invalid)
     on(HTTPException, _http)
+    install_ocpp(on)
 
 
 async def _refused(_request: Request, error: Refused) -> Response:

@@ -63,9 +63,16 @@ KINDS = _kinds(
     Kind("unknown_charge_point", 404, "No such charge point", "GET /cp lists those there are; POST /cp/register adds."),
     Kind("unknown_session", 404, "No such session", "GET /api/v1/sessions lists those there are."),
     Kind("unknown_station", 404, "No such station", "GET /stations lists those there are; POST /stations/start adds."),
+    Kind("unknown_token", 404, "No such token", "GET /api/v1/tokens lists those there are; POST adds."),
+    Kind("unknown_registration", 404, "No such registration", "GET /api/v1/ocpp-stations lists those there are."),
+    Kind("unknown_charging_profile", 404, "No such charging profile", "GET /api/v1/charging-profiles lists them."),
+    Kind("unknown_action", 404, "No such OCPP operation", "The detail names those of the charge point's version."),
     Kind("method_not_allowed", 405, "The path does not take this method", "See the Allow header, or /docs."),
     Kind("slow_request", 408, "The body did not come in time", "Send it within 30 s."),
     Kind("state_forbids", 409, "The state does not allow it", "Wait, or change the charge point's state first."),
+    Kind("already_there", 409, "There is one already", "Change it with PUT."),
+    Kind("not_connected", 409, "The charge point is not connected", "Wait until GET /cp/{cp_id} says otherwise."),
+    Kind("call_refused", 409, "The gateway would not send the call", "The detail says what stands in the way."),
     Kind("in_progress", 409, "The same request is being carried out", "Wait a moment, then repeat it with its key."),
     Kind(
         "outcome_unknown",
@@ -91,8 +98,16 @@ KINDS = _kinds(
         "Central made a mistake",
         "It is in Central's log; look whether the request had its effect.",
     ),
+    Kind("call_error", 502, "The charge point answered with an error", "`error_code` is OCPP's own word for it."),
     Kind("database_unavailable", 503, "The database cannot be reached", "Nothing was lost; try again shortly."),
     Kind("bus_unavailable", 503, "The message bus cannot be reached", "Try again shortly; see GET /ready."),
+    Kind("too_many_calls", 503, "Too many calls are under way", "Try again when some were answered."),
+    Kind(
+        "no_answer",
+        504,
+        "The charge point did not answer in time",
+        "`in_doubt` says whether it may have had its effect; if so, look before you ask again.",
+    ),
 )
 
 

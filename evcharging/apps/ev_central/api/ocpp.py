@@ -1,0 +1,147 @@
+"""OCPP charge points over HTTP: any operation of theirs, and what the gateways have of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body, Path, Query, Request, Response
+from pydantic import TypeAdapter
+
+from evcharging.apps.ev_central.api.dependencies import PartsOf
+from evcharging.apps.ev_central.api.error_docs import errors
+from evcharging.apps.ev_central.api.ocpp_models import ReservationOut, TransactionOut
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.problems import Refused
+from evcharging.apps.ev_central.errors import UnknownChargePoint
+from evcharging.messages.base import CpId
+from evcharging.store.gateway import reading
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v1/ocpp", tags=["ocpp"])
+
+OfPath = Annotated[CpId, Path(description="the charge point's id")]
+Action = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=60,
+        description="an operation that a central system initiates, as the charge point's version of OCPP spells it",
+        examples=["Reset"],
+    ),
+]
+Payload = Annotated[
+    dict[str, Any],
+    Body(description="the request's payload, as the standard spells it", examples=[{"type": "Soft"}]),
+]
+Limit = Annotated[int, Query(ge=1, le=1_000, description="most entries in the answer")]
+DIGITS = len(str(2**31))
+TRANSACTIONS: TypeAdapter[list[TransactionOut]] = TypeAdapter(list[TransactionOut])
+RESERVATIONS: TypeAdapter[list[ReservationOut]] = TypeAdapter(list[ReservationOut])
+FOUND: dict[int | str, dict[str, Any]] = {
+    200: {"headers": LINK_HEADER},
+    **errors("unknown_charge_point", "database_unavailable"),
+}
+
+
+@router.get(
+    "/{cp_id}/transactions",
+    summary="OCPP transactions of a charge point",
+    response_model=list[TransactionOut],
+    responses=FOUND,
+)
+async def transactions(
+    parts: PartsOf, request: Request, cp_id: OfPath, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Newest first, as the gateways keep them; one that runs has no `stopped_at`."""
+    moment, last = _position(cursor)
+    before = None if moment is None else (moment, last)
+    async with parts.gateway.begin() as transaction:
+        found = await reading.transactions_of(transaction, cp_id, before=before, limit=limit + 1)
+    if not found and cp_id not in parts.view:
+        raise UnknownChargePoint(cp_id)
+    page = found[:limit]
+    more = _cursor(page[-1].created_at, page[-1].session_id) if len(found) > limit else None
+    body = TRANSACTIONS.dump_json([TransactionOut.of(record) for record in page])
+    return Response(body, media_type="application/json", headers=next_link(request, more))
+
+
+@router.get(
+    "/{cp_id}/reservations",
+    summary="Reservations at a charge point",
+    response_model=list[ReservationOut],
+    responses=FOUND,
+)
+async def reservations(
+    parts: PartsOf, request: Request, cp_id: OfPath, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Newest first: those that the charge point has accepted, for drivers and through ReserveNow."""
+    moment, last = _position(cursor)
+    if moment is not None and not (last.isascii() and last.isdecimal() and len(last) <= DIGITS):
+        raise _not_a_cursor()
+    before = None if moment is None else (moment, int(last))
+    async with parts.gateway.begin() as transaction:
+        found = await reading.reservations_of(transaction, cp_id, now=parts.now(), before=before, limit=limit + 1)
+    if not found and cp_id not in parts.view:
+        raise UnknownChargePoint(cp_id)
+    page = found[:limit]
+    more = _cursor(page[-1].created_at, str(page[-1].reservation_id)) if len(found) > limit else None
+    body = RESERVATIONS.dump_json([ReservationOut.of(record) for record in page])
+    return Response(body, media_type="application/json", headers=next_link(request, more))
+
+
+@router.post(
+    "/{cp_id}/{action}",
+    summary="Have a charge point carry out an OCPP operation",
+    response_model=dict[str, Any],
+    responses={
+        200: {
+            "description": "The charge point's response payload, as it is.",
+            "content": {"application/json": {"example": {"status": "Accepted"}}},
+        },
+        **errors(
+            "unknown_charge_point",
+            "unknown_action",
+            "not_connected",
+            "call_refused",
+            "call_error",
+            "no_answer",
+            "too_many_calls",
+            "database_unavailable",
+            writes=True,
+        ),
+    },
+)
+async def call(parts: PartsOf, cp_id: OfPath, action: Action, payload: Payload) -> Response:
+    """Any operation that OCPP lets a central system initiate: Reset, ChangeConfiguration, SetChargingProfile and so on.
+
+    The body is checked against the schema of the charge point's version before anything is sent. The answer is the
+    charge point's own, also where its status says that it refuses; it is waited for for 30 s.
+    """
+    return Response(orjson.dumps(await parts.calls.call(cp_id, action, payload)), media_type="application/json")
+
+
+def _cursor(created_at: datetime, last: str) -> str:
+    return sealed_cursor(f"{created_at.isoformat()}|{last}")
+
+
+def _position(cursor: str | None) -> tuple[datetime | None, str]:
+    position = open_cursor(cursor)
+    if position is None:
+        return None, ""
+    moment, _, last = position.partition("|")
+    try:
+        created_at = datetime.fromisoformat(moment)
+    except ValueError:
+        raise _not_a_cursor() from None
+    if created_at.tzinfo is None or not last:
+        raise _not_a_cursor()
+    return created_at, last
+
+
+def _not_a_cursor() -> Refused:
+    detail = "expected the cursor of the page before"
+    problems = [{"pointer": "query/cursor", "detail": detail}]
+    return Refused("invalid_request", f"query/cursor: {detail}", errors=problems)
