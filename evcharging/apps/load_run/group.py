@@ -49,12 +49,14 @@ class Group:
             timeline=self.timeline,
             connections=self.connections,
             ledger=ledger,
+            on_connected=self._connected,
             on_registered=None if heartbeat_interval_s is None else self._registered,
         )
         self.host = StationHost(self._make, clock=clock)
         self.ended_by_force = 0
         self.most = 0
         self._fleet = fleet
+        self._ledger = ledger
         self._clock = clock
         self._environment = environment
         self._dial = dial
@@ -114,17 +116,37 @@ class Group:
 
     async def stop_all(self, within_s: float) -> None:
         """Stop every station in good order: transactions end, messages are delivered, sockets close."""
+        ending = self.stations()
         for station_id in self.host:
             self.connections.leaves(station_id)
         self.ended_by_force += await self.host.stop_all(within_s=within_s)
+        for station in ending:
+            self._note_left(station)
         if self._stopping:
             await asyncio.gather(*self._stopping)
 
     def _stop(self, station_id: str, within_s: float) -> None:
         self.connections.leaves(station_id)
-        task = asyncio.create_task(self.host.stop(station_id, within_s=within_s))
+        task = asyncio.create_task(self._stopped_one(station_id, within_s))
         self._stopping.add(task)
         task.add_done_callback(self._stopped)
+
+    async def _stopped_one(self, station_id: str, within_s: float) -> bool:
+        station = self.host.get(station_id)
+        in_order = await self.host.stop(station_id, within_s=within_s)
+        if isinstance(station, Station):
+            self._note_left(station)
+        return in_order
+
+    def _note_left(self, station: Station) -> None:
+        if station.outbox.kept:
+            self._ledger.left(station.settings.station_id, station.outbox.kept)
+
+    def _connected(self, station_id: str) -> None:
+        """What a station has kept when its socket opens had to wait for it."""
+        station = self.host.get(station_id)
+        if isinstance(station, Station):
+            self._ledger.kept(station.outbox.kept)
 
     def _stopped(self, task: asyncio.Task[bool]) -> None:
         self._stopping.discard(task)

@@ -6,7 +6,7 @@ acknowledged is read off the wire by `wire_tap`, answers and the requests they b
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -20,18 +20,13 @@ TransactionId = int | str
 
 
 class Metered(NamedTuple):
-    """A transaction as its station knows it; ``meter_stop_wh`` is None while it runs.
-
-    ``start_kept`` and ``end_kept``: there was no connection then, so the message had to wait for one.
-    """
+    """A transaction as its station knows it; ``meter_stop_wh`` is None while it runs."""
 
     station_id: str
     local_id: str
     transaction_id: TransactionId | None
     meter_start_wh: int
     meter_stop_wh: int | None
-    start_kept: bool = False
-    end_kept: bool = False
 
 
 @dataclass(slots=True)
@@ -55,8 +50,8 @@ class LedgerFigures:
         acknowledged: Those whose start and end the CSMS acknowledged.
         metered_wh: What stations metered in transactions that ended.
         acknowledged_wh: What the CSMS acknowledged of them: the difference of the registers it was sent.
-        kept_messages, delivered_messages: Transaction messages that had to wait for a connection, and those of them
-            that the CSMS acknowledged.
+        kept_messages: Transaction messages, meter values among them, that had to wait until a connection was back.
+        left_messages: Those that still waited at the end.
         dropped_messages: Those given up.
         repeated: Acknowledgements of the same end of the same transaction beyond the first: repeats after lost answers.
         problems: One line for each thing that does not add up; empty for a clean ledger.
@@ -69,7 +64,7 @@ class LedgerFigures:
     metered_wh: int
     acknowledged_wh: int
     kept_messages: int
-    delivered_messages: int
+    left_messages: int
     dropped_messages: int
     repeated: int
     problems: tuple[str, ...] = ()
@@ -87,7 +82,9 @@ class Ledger:
 
     _metered: dict[tuple[str, str], Metered] = field(default_factory=dict)
     _acknowledged: dict[tuple[str, TransactionId], Acknowledged] = field(default_factory=dict)
-    _dropped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _dropped: Counter[str] = field(default_factory=Counter)
+    _left: Counter[str] = field(default_factory=Counter)
+    _kept: int = 0
 
     def metered(self, transaction: Metered) -> None:
         """Note what a station says of a transaction; the newest word counts."""
@@ -111,18 +108,23 @@ class Ledger:
         """A station gave up on a transaction message."""
         self._dropped[station_id] += 1
 
+    def kept(self, messages: int) -> None:
+        """So many transaction messages had to wait until a connection was back."""
+        self._kept += messages
+
+    def left(self, station_id: str, messages: int) -> None:
+        """So many transaction messages of a station were still waiting when it ended."""
+        self._left[station_id] += messages
+
     def figures(self, *, final: bool = True) -> LedgerFigures:
         """Compare both sides; unless it is ``final``, what has not come yet is no problem."""
         problems: list[str] = []
-        acknowledged = metered_wh = acknowledged_wh = kept = delivered = 0
+        acknowledged = metered_wh = acknowledged_wh = 0
         seen: dict[tuple[str, TransactionId], Metered] = {}
         for transaction in self._metered.values():
             energy_wh = _energy_wh(transaction)
             metered_wh += energy_wh
             problem, entry = self._compare(transaction, seen)
-            kept += transaction.start_kept + transaction.end_kept
-            if entry is not None:
-                delivered += (transaction.start_kept and entry.starts > 0) + (transaction.end_kept and entry.ends > 0)
             if problem and (final or (entry is not None and entry.ends)):
                 problems.append(f"{transaction.station_id}, transaction {_name(transaction)}: {problem}")
             if entry is not None and entry.meter_start_wh is not None and entry.meter_stop_wh is not None:
@@ -133,8 +135,11 @@ class Ledger:
                 name = f"{entry.station_id}, transaction {entry.transaction_id}"
                 problems.append(f"{name}: the CSMS acknowledged it, no station has it")
         problems += [
-            f"{station_id}: gave up on {count} transaction message{'s' if count > 1 else ''}"
-            for station_id, count in self._dropped.items()
+            f"{station_id}: gave up on {count} transaction message(s)" for station_id, count in self._dropped.items()
+        ]
+        problems += [
+            f"{station_id}: {count} transaction message(s) still waited at its end"
+            for station_id, count in self._left.items()
         ]
         return LedgerFigures(
             began=len(self._metered),
@@ -142,9 +147,9 @@ class Ledger:
             acknowledged=acknowledged,
             metered_wh=metered_wh,
             acknowledged_wh=acknowledged_wh,
-            kept_messages=kept,
-            delivered_messages=delivered,
-            dropped_messages=sum(self._dropped.values()),
+            kept_messages=self._kept,
+            left_messages=self._left.total(),
+            dropped_messages=self._dropped.total(),
             repeated=sum(max(0, e.starts - 1) + max(0, e.ends - 1) for e in self._acknowledged.values()),
             problems=tuple(problems[:MOST_PROBLEMS_TOLD]),
             more_problems=max(0, len(problems) - MOST_PROBLEMS_TOLD),

@@ -92,6 +92,7 @@ class RunListener:
 
     Args:
         latencies, timeline, connections, ledger: Where things are put.
+        on_connected: Told of each station whose socket opened, before anything goes over it.
         on_registered: Told of each station whose boot was accepted.
     """
 
@@ -102,14 +103,15 @@ class RunListener:
         timeline: Timeline,
         connections: Connections,
         ledger: Ledger,
+        on_connected: Callable[[str], None],
         on_registered: Callable[[str], None] | None = None,
     ) -> None:
         self._latencies = latencies
         self._timeline = timeline
         self._connections = connections
         self._ledger = ledger
+        self._on_connected = on_connected
         self._on_registered = on_registered
-        self._kept: dict[tuple[str, str], tuple[bool, bool]] = {}
         self.ignored: Counter[str] = Counter()
         self.sessions = 0
         self.running_sessions = 0
@@ -133,6 +135,7 @@ class RunListener:
         """Its socket is open."""
         self._connections.opened(station_id)
         self._timeline.connected()
+        self._on_connected(station_id)
 
     def disconnected(self, station_id: str, reason: str) -> None:
         """Its socket is gone, or could not be opened."""
@@ -150,21 +153,17 @@ class RunListener:
         """Power may flow."""
         self.sessions += 1
         self.running_sessions += 1
-        self._kept[_key(record)] = (not self._connections.has(record.station_id), False)
         self._note(record)
 
     def transaction_ended(self, record: TransactionRecord) -> None:
         """It is over; the CSMS may still have to hear of it."""
         self.running_sessions -= 1
         self.energy_wh += record.energy_wh
-        start_kept, _ = self._kept.get(_key(record), (record.began_offline, False))
-        self._kept[_key(record)] = (start_kept, not self._connections.has(record.station_id))
         self._note(record)
 
     def transaction_settled(self, record: TransactionRecord) -> None:
         """The CSMS answered its end, or the station gave up on it."""
         self._note(record)
-        self._kept.pop(_key(record), None)
 
     def message_dropped(self, station_id: str, action: str, reason: str) -> None:
         """A transaction message was given up."""
@@ -174,7 +173,6 @@ class RunListener:
         """Its snapshot is another one; the run looks at stations by its own pace."""
 
     def _note(self, record: TransactionRecord) -> None:
-        start_kept, end_kept = self._kept.get(_key(record), (False, False))
         self._ledger.metered(
             Metered(
                 station_id=record.station_id,
@@ -182,11 +180,5 @@ class RunListener:
                 transaction_id=record.transaction_id,
                 meter_start_wh=record.meter_start_wh,
                 meter_stop_wh=None if record.ended_at_s is None else record.meter_wh,
-                start_kept=start_kept,
-                end_kept=end_kept,
             )
         )
-
-
-def _key(record: TransactionRecord) -> tuple[str, str]:
-    return record.station_id, record.local_id

@@ -239,7 +239,7 @@ def _ledger(outcome: RunOutcome) -> str:
         ("metered by stations", f"{ledger.metered_wh:,} Wh"),
         ("acknowledged by the CSMS", f"{ledger.acknowledged_wh:,} Wh"),
         ("messages kept while offline", _count(ledger.kept_messages)),
-        ("of them acknowledged later", _count(ledger.delivered_messages)),
+        ("still waiting at the end", _count(ledger.left_messages)),
         ("given up", _count(ledger.dropped_messages)),
         ("acknowledged more than once", _count(ledger.repeated)),
     ]

@@ -45,7 +45,8 @@ def _ledger(outcome: RunOutcome) -> str:
     return (
         f"{state}: {ledger.acknowledged:,} of {ledger.began:,} transactions, "
         f"{ledger.acknowledged_wh:,} of {ledger.metered_wh:,} Wh, "
-        f"{ledger.delivered_messages:,} of {ledger.kept_messages:,} kept messages acknowledged"
+        f"{ledger.kept_messages:,} messages kept while offline, {ledger.left_messages + ledger.dropped_messages:,} of "
+        "all not delivered"
     )
 
 
