@@ -150,6 +150,7 @@ class TransactionRecord:
         reason: The standard's stop reason, once it ended.
         delivered: Whether the CSMS has answered its end.
         remote_start_id: The request that began it, where there was one (2.0.1).
+        next_event: The number of its next TransactionEvent (2.0.1).
     """
 
     station_id: str
@@ -167,6 +168,7 @@ class TransactionRecord:
     began_offline: bool = False
     delivered: bool = False
     remote_start_id: int | None = None
+    next_event: int = 0
 
     @property
     def energy_wh(self) -> int:

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from evcharging.ocpp.station.v16.wire import WireV16
+from evcharging.ocpp.station.v201.wire import WireV201
 from evcharging.ocpp.versions import OcppVersion
 
 if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
     from evcharging.ocpp.station.wire import Wire
 
-WIRES: Final[dict[OcppVersion, Callable[[Station], Wire]]] = {OcppVersion.V16: WireV16}
+WIRES: Final[dict[OcppVersion, Callable[[Station], Wire]]] = {
+    OcppVersion.V16: WireV16,
+    OcppVersion.V201: WireV201,
+}
 """Makes the wire of a station, by version."""
 
 

@@ -1,0 +1,61 @@
+"""Meter readings as OCPP 2.0.1 spells them: numbers, with measurand, unit, location and context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from evcharging.ocpp.exchange import Payload
+from evcharging.ocpp.station.wire import Context, Sample
+from evcharging.ocpp.timestamps import timestamp
+
+__all__ = ["MEASURANDS", "measured", "meter_value", "text_time"]
+
+_PERCENT: Final = 100.0
+
+Measure = Callable[[Sample], float | None]
+
+MEASURANDS: Final[dict[str, tuple[Measure, str, str]]] = {
+    "Energy.Active.Import.Register": (lambda sample: float(sample.register_wh), "Wh", "Outlet"),
+    "Power.Active.Import": (lambda sample: round(sample.reading.power_w, 1), "W", "Outlet"),
+    "Current.Import": (lambda sample: round(sample.reading.amps, 2), "A", "Outlet"),
+    "Current.Offered": (lambda sample: round(sample.reading.limit_amps, 2), "A", "Outlet"),
+    "Voltage": (lambda sample: round(sample.reading.volts, 1), "V", "Outlet"),
+    "SoC": (
+        lambda sample: None if sample.reading.soc is None else round(sample.reading.soc * _PERCENT, 1),
+        "Percent",
+        "EV",
+    ),
+}
+"""What stations measure. 2.0.1 has no temperature among its measurands. SoC is left out without a vehicle."""
+
+
+def measured(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``names`` that are measurands here."""
+    return tuple(name for name in names if name in MEASURANDS)
+
+
+def meter_value(sample: Sample, measurands: Sequence[str]) -> Payload | None:
+    """One `meterValue` element, None where none of the measurands has a value now."""
+    values: list[dict[str, Any]] = []
+    for measurand in measurands:
+        measure, unit, location = MEASURANDS[measurand]
+        value = measure(sample)
+        if value is None:
+            continue
+        sampled: dict[str, Any] = {
+            "value": value,
+            "measurand": measurand,
+            "location": location,
+            "unitOfMeasure": {"unit": unit},
+        }
+        if sample.context is not Context.PERIODIC:  # Sample.Periodic is what the standard takes for granted
+            sampled["context"] = sample.context.value
+        values.append(sampled)
+    return {"timestamp": text_time(sample.at_s), "sampledValue": values} if values else None
+
+
+def text_time(at_s: float) -> str:
+    """Unix seconds as the wire spells them."""
+    return timestamp(datetime.fromtimestamp(at_s, UTC))
