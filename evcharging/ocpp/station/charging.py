@@ -7,6 +7,7 @@ is kept until the CSMS has answered it.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from evcharging.domain.authorization import IdTagInfo, InvalidIdOutcome
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 LOCAL: Final = "Local"
 _NAMESPACE: Final = uuid.UUID("6f1f7bb3-5d0e-4f0c-9c64-0f7a3f7d3a51")
+_S_PER_H: Final = 3600.0
+_LEAST_LOOK_S: Final = 0.5
 _SUSPENSIONS: Final = {ConnectorState.CHARGING, ConnectorState.SUSPENDED_EV, ConnectorState.SUSPENDED_EVSE}
 
 
@@ -109,7 +112,9 @@ class Charging:
         connector.charger.plug(vehicle)
         connector.vehicle = vehicle
         connector.finished = False
-        if connector.expected is not None and connector.operative:
+        if connector.transaction is not None:
+            connector.charger.start()  # it was only unplugged at the vehicle's side, and goes on
+        elif connector.expected is not None and connector.operative:
             self._begin(connector)
         connector.refresh()
 
@@ -276,15 +281,20 @@ class Charging:
         self._watch(connector, transaction)
 
     def _watch(self, connector: Connector, transaction: Transaction) -> None:
-        """Look at a session between its samples, as often as the station is set to."""
+        """Look at a session as often as the station is set to, and when a limit of energy should be reached."""
 
         def look() -> None:
             if connector.transaction is transaction:
-                self._watch(connector, transaction)
                 connector.read()
                 self.observe(connector)
+            if connector.transaction is transaction:
+                self._watch(connector, transaction)
 
-        transaction.watching = self._station.clock.call_later(self._station.settings.watch_interval_s, look)
+        delay_s = self._station.settings.watch_interval_s
+        if connector.reading.power_w > 0.0:
+            for left_wh in _left_wh(connector, transaction):
+                delay_s = min(delay_s, max(_LEAST_LOOK_S, left_wh / connector.reading.power_w * _S_PER_H))
+        transaction.watching = self._station.clock.call_later(delay_s, look)
 
     def _tell_state(self, connector: Connector, transaction: Transaction) -> None:
         if connector.state not in _SUSPENSIONS:
@@ -326,3 +336,12 @@ class Charging:
             if connector.transaction is not None and connector.transaction.record.id_tag.lower() == id_tag.lower():
                 return connector
         return running[0] if len(running) == len(self._station.connectors) else None
+
+
+def _left_wh(connector: Connector, transaction: Transaction) -> Iterator[float]:
+    """Yield what a session may still take before the policy or a refused card ends it."""
+    register_wh = connector.reading.register_wh
+    if transaction.cap_wh is not None:
+        yield transaction.record.meter_start_wh + transaction.cap_wh - register_wh
+    if transaction.allowance_wh is not None:
+        yield transaction.allowance_wh - register_wh

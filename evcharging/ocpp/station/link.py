@@ -254,7 +254,7 @@ class Link:
         if exchange is not None:
             self._events.closed(reason)
             exchange.close(reason)
-        if socket is not None and not closed.done():
+        if socket is not None and (closed.cancelled() or not closed.done()):
             socket.abort()
 
     def _receive(self, data: bytes) -> None:

@@ -1,0 +1,54 @@
+from tests.support.station_world import VEHICLE, World, living
+
+
+async def change(world: World, connector_id: int, kind: str) -> str:
+    answer = await world.csms.call("ChangeAvailability", {"connectorId": connector_id, "type": kind})
+    await world.settle()
+    return answer["status"]
+
+
+async def test_a_free_connector_goes_out_of_service_at_once_and_comes_back():
+    async with living() as world:
+        assert await change(world, 1, "Inoperative") == "Accepted"
+        assert world.csms.statuses()[-1] == "Unavailable"
+        world.station.plug_in(1, VEHICLE)
+        assert not await world.station.present("TAG", 1)
+        world.station.unplug(1)
+        assert await change(world, 1, "Operative") == "Accepted"
+        assert world.csms.statuses()[-1] == "Available"
+
+
+async def test_a_charging_connector_is_scheduled_and_goes_when_its_transaction_has_ended():
+    async with living() as world:
+        await world.charge()
+        assert await change(world, 1, "Inoperative") == "Scheduled"
+        assert world.csms.statuses()[-1] == "Charging"
+        await world.clock.advance(20)
+        world.station.unplug(1)
+        await world.settle()
+        assert world.csms.statuses()[-1] == "Unavailable"
+
+
+async def test_a_scheduled_change_can_be_taken_back():
+    async with living() as world:
+        await world.charge()
+        await change(world, 1, "Inoperative")
+        assert await change(world, 1, "Operative") == "Accepted"
+        world.station.unplug(1)
+        await world.settle()
+        assert world.csms.statuses()[-1] == "Available"
+
+
+async def test_connector_0_is_the_whole_station():
+    async with living(connectors=2) as world:
+        await world.charge(connector_id=2)
+        assert await change(world, 0, "Inoperative") == "Scheduled"
+        assert world.csms.statuses(0)[-1] == "Unavailable"
+        assert world.csms.statuses(1)[-1] == "Unavailable"
+        assert world.csms.statuses(2)[-1] == "Charging"
+
+
+async def test_a_connector_that_is_not_there_is_rejected():
+    async with living() as world:
+        assert await change(world, 2, "Inoperative") == "Rejected"
+        assert await change(world, -1, "Operative") == "Rejected"

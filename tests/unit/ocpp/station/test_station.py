@@ -1,0 +1,103 @@
+import asyncio
+
+import pytest
+
+from evcharging.ocpp.station.interfaces import StationControl, StationSettings
+from evcharging.ocpp.versions import OcppVersion
+from tests.support.station_world import Csms, World, living
+
+
+def test_a_station_is_what_hosts_hold():
+    def host(station: StationControl) -> tuple[str, ...]:
+        return station.logs
+
+    assert host(World().station) == ()
+
+
+async def test_a_failure_inside_ends_that_station_with_its_error():
+    world = World()
+    other = World()
+    running = [asyncio.create_task(one.station.run()) for one in (world, other)]
+    await world.settle()
+
+    def broken() -> None:
+        raise LookupError("a bug")
+
+    world.station.clock.call_later(1.0, broken)
+    await world.clock.advance(2)
+    with pytest.raises(ExceptionGroup) as caught:
+        await running[0]
+    assert caught.group_contains(LookupError, match="a bug")
+    assert not world.station.snapshot().connected
+    assert other.station.online
+    running[1].cancel()
+    await asyncio.gather(running[1], return_exceptions=True)
+
+
+async def test_a_cancelled_station_is_without_power_and_says_nothing_more():
+    world = World()
+    running = asyncio.create_task(world.station.run())
+    await world.settle()
+    await world.charge()
+    world.csms.received.clear()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await world.clock.advance(1000)
+    assert world.csms.received == []
+    assert world.csms.socket is not None
+    assert not world.csms.socket.open
+
+
+async def test_a_snapshot_shows_what_runs():
+    async with living(connectors=2) as world:
+        await world.charge(connector_id=2)
+        await world.clock.advance(60)
+        shown = world.station.snapshot()
+        assert (shown.running, shown.connected, shown.registered) == (True, True, True)
+        assert shown.kw == 7.36
+        assert shown.session_kwh == shown.delivered_kwh == 0.122
+        assert [one.state.value for one in shown.connectors] == ["Available", "Charging"]
+        running = shown.connectors[1].transaction
+        assert running is not None
+        assert running.transaction_id == 1
+        world.station.unplug(2)
+        shown = world.station.snapshot()
+        assert (shown.kw, shown.session_kwh, shown.delivered_kwh, shown.sessions) == (0.0, 0.0, 0.122, 1)
+
+
+async def test_fifty_log_lines_are_kept():
+    async with living() as world:
+        for number in range(80):
+            world.station.log(str(number))
+        assert len(world.station.logs) == 50
+        assert world.station.logs[-1] == "[00:00:00] 79"
+
+
+async def test_a_connector_that_is_not_there_is_named():
+    async with living(connectors=2) as world:
+        with pytest.raises(ValueError, match="CP-001 has connectors 1 to 2, not 3"):
+            world.station.unplug(3)
+
+
+def test_a_key_that_is_none_is_refused_when_the_station_is_made():
+    with pytest.raises(ValueError, match="Nonsense: no configuration key"):
+        World(configuration={"Nonsense": "1"})
+    with pytest.raises(ValueError, match="HeartbeatInterval: expected a whole number"):
+        World(configuration={"HeartbeatInterval": "often"})
+
+
+async def test_nothing_of_a_csms_that_talks_nonsense_harms_the_station():
+    csms = Csms()
+    async with living(csms) as world:
+        assert csms.socket is not None
+        for text in (b"", b"{", b"[]", b"[2]", b'[3,"x",{}]', b'[2,"1","Reset",{"type":"Both"}]', b'[9,"1",{}]'):
+            csms.socket.send(text)
+        await world.settle()
+        assert world.station.online
+        assert await csms.call("Reset", {"type": "Soft"}) == {"status": "Accepted"}
+        csms.problems.clear()
+
+
+def test_a_password_is_in_no_repr():
+    settings = StationSettings(station_id="CP", csms_url="ws://x", version=OcppVersion.V16, password="secret-word")
+    assert "secret-word" not in repr(settings)
