@@ -247,7 +247,7 @@ class CentralSystem:
 
     async def drain(self, timeout_s: float = 10.0) -> None:
         """Store and publish what is left; the sockets are closed, `run` is running still."""
-        self._flush()
+        self.writes.post(self._flush)
         if await self.writes.drain(timeout_s):
             await self.relay.drain(timeout_s)
         await self.sender.drain(timeout_s)
@@ -283,20 +283,23 @@ class CentralSystem:
     def _end(self, point: ChargePoint, transaction: OpenTransaction, reason: str) -> None:
         self.desk.end(point, transaction, reason)
 
-    def _flush(self) -> None:
-        async def effect(work: Work) -> None:
-            for part in (self.boots, self.statuses, self.metering):
-                if part.due:
-                    await part.flush(work)
-
-        if self.metering.due or self.statuses.due or self.boots.due:
-            self.writes.post(effect)
+    async def _flush(self, work: Work) -> None:
+        """An effect: store what stations told since the last one."""
+        for part in (self.boots, self.statuses, self.metering):
+            if part.due:
+                await part.flush(work)
 
     async def _flushing(self) -> None:
         while True:
             await asyncio.sleep(self._terms.flush_s)
-            if not self.writes.away:
-                self._flush()
+            if not (self.metering.due or self.statuses.due or self.boots.due):
+                continue
+            try:
+                await self.writes.do(self._flush)
+            except StorageAway:
+                continue
+            except Exception:
+                log.exception("what stations told could not be stored; it is tried again")
 
     async def _sweeping(self) -> None:
         while True:

@@ -148,7 +148,7 @@ class CommandDesk:
             if taken is None:
                 return
             if taken.reply is not None:
-                if received.timestamp_ms == 0 or received.timestamp_ms >= self._began.timestamp() * 1000:
+                if self._is_asked_again(received, taken):
                     reply = Reply.from_json(taken.reply)
                     self._send(Event(REPLIES, reply, reply.body_id(), self._source, received.traceparent))
             elif taken.gateway == self._life:
@@ -157,6 +157,12 @@ class CommandDesk:
             log.warning("a command is left: the database is away", command_id=command.command_id)
         finally:
             self._in_hand.discard(command.command_id)
+
+    def _is_asked_again(self, received: Received[Command], taken: store.TakenCommand) -> bool:
+        """Whether a command that was answered wants its answer again, of this gateway, and was not read at start."""
+        point = self._points.get(received.message.cp_id)
+        ours = taken.gateway == self._life or (point is not None and point.link is not None)
+        return ours and received.timestamp_ms >= self._began.timestamp() * 1000
 
     async def _take(self, command: Command) -> store.TakenCommand | None:
         """Take a command for this gateway; None where it is for another, or for no OCPP station."""
