@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 
+from evcharging.apps.swarm.lease import Lease
+from evcharging.messages.envelope import Event
+from evcharging.messages.topics import SWARM_STATUS
 from tests.support.ocpp_package import CentralSystem, central_system
 from tests.support.swarm import Csms, SwarmRig, swarm_rig
 
@@ -200,3 +204,38 @@ async def test_nothing_about_a_transaction_reaches_the_csms_before_the_log_has_i
                 await asyncio.sleep(0.01)
         assert with_open_transaction == [True]
         await rig.stop("w1")
+
+
+async def test_a_worker_that_stood_still_cuts_its_sockets_and_comes_back_once_it_knows_its_stations(
+    central: CentralSystem, rig: SwarmRig, csms: Csms
+) -> None:
+    asleep_s = 0.0
+    lease = Lease(lambda: time.monotonic() + asleep_s)
+    worker = await rig.start("w1", lease=lease)
+    await rig.desire("PY-SIM-0001", profile="eager")
+    await rig.until_status("PY-SIM-0001", lambda status: status.kwh > 0.001 and status.transaction_id == 1)
+    peer = await central.connected("PY-SIM-0001")
+    asleep_s = 10.0
+    heard = len(peer.requests)
+    await rig.until(lambda: worker.checks()["lease"] is not None)
+    await rig.until(lambda: peer.charge_point._connection.close_code is not None)
+    assert len(peer.requests) == heard
+    await rig.until(lambda: worker.checks()["lease"] is None)
+    again = await central.connected("PY-SIM-0001", times=2)
+    await again.next("MeterValues", lambda request: request["transaction_id"] == 1)
+    assert csms.open == {1}
+
+
+async def test_a_station_of_another_with_a_higher_term_is_cut_without_a_word(
+    central: CentralSystem, rig: SwarmRig, csms: Csms
+) -> None:
+    worker = await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="eager")
+    status = await rig.until_status("PY-SIM-0001", lambda status: status.kw > 0 and status.transaction_id == 1)
+    claim = status.model_copy(
+        update={"worker": "w2", "handover": status.handover.model_copy(update={"term": 9, "holder": "w2/b"})}
+    )
+    await rig.bus.publish(Event(SWARM_STATUS, claim, id="claim", source="swarm/w2"))
+    await rig.until(lambda: len(worker.host) == 0)
+    assert csms.open == {1}
+    assert (await rig.statuses())["PY-SIM-0001"].worker == "w2"

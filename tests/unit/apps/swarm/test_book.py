@@ -38,9 +38,7 @@ class Rig:
     def open(self, station_id: str = "S-1", *, term: int = 1) -> None:
         self.snapshots[station_id] = before_it_began(station_id, "default", Past((100.0,)))
         self.queues[station_id] = []
-        self.book.open(
-            station_id, term=term, read=lambda: self.snapshots[station_id], queue=self.queues[station_id]
-        )
+        self.book.open(station_id, term=term, read=lambda: self.snapshots[station_id], queue=self.queues[station_id])
 
     def change(self, **values: object) -> None:
         self.snapshots["S-1"] = replace(self.snapshots["S-1"], **values)
