@@ -23,13 +23,16 @@ from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ChargePoints
 from evcharging.apps.ocpp_gateway.command_desk import CommandDesk
 from evcharging.apps.ocpp_gateway.dialect import Dialect, Handlers, Payload
 from evcharging.apps.ocpp_gateway.dialect_v16 import DialectV16
+from evcharging.apps.ocpp_gateway.dialect_v201 import DialectV201
 from evcharging.apps.ocpp_gateway.handlers_v16 import HandlersV16
+from evcharging.apps.ocpp_gateway.handlers_v201 import HandlersV201
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.mqtt_feed import MqttFeed, MqttPublisher
 from evcharging.apps.ocpp_gateway.presence import LOOK_EVERY_S, Presence
 from evcharging.apps.ocpp_gateway.station_calls import StationCalls
 from evcharging.apps.ocpp_gateway.statuses import Statuses
 from evcharging.apps.ocpp_gateway.supply_orders import SupplyOrders
+from evcharging.apps.ocpp_gateway.transaction_events_v201 import TransactionEvents
 from evcharging.apps.ocpp_gateway.transactions import Transactions
 from evcharging.apps.ocpp_gateway.upkeep import Upkeep
 from evcharging.apps.ocpp_gateway.writes import StorageAway, Work, Writes
@@ -186,7 +189,23 @@ class CentralSystem:
             upkeep=self.upkeep,
             now=now,
         )
-        self.speak({OcppVersion.V16: (v16, DialectV16())})
+        v201 = HandlersV201(
+            authorization=self.authorization,
+            boots=self.boots,
+            metering=self.metering,
+            statuses=self.statuses,
+            events=TransactionEvents(
+                authorization=self.authorization,
+                metering=self.metering,
+                statuses=self.statuses,
+                transactions=self.transactions,
+                writes=self.writes,
+            ),
+            upkeep=self.upkeep,
+            writes=self.writes,
+            now=now,
+        )
+        self.speak({OcppVersion.V16: (v16, DialectV16()), OcppVersion.V201: (v201, DialectV201())})
 
     def speak(self, versions: Mapping[OcppVersion, tuple[Handlers, Dialect]]) -> None:
         """Know more versions of OCPP."""
