@@ -73,6 +73,24 @@ async def test_every_endpoint_of_the_interface_is_there(document):
         "GET /api/v1/alerts",
         "GET /api/v1/history/{station_id}",
         "GET /api/v1/ocpp/{cp_id}/frames",
+        "GET /api/v1/ocpp/{cp_id}/transactions",
+        "GET /api/v1/ocpp/{cp_id}/reservations",
+        "POST /api/v1/ocpp/{cp_id}/{action}",
+        "GET /api/v1/tokens",
+        "POST /api/v1/tokens",
+        "GET /api/v1/tokens/{id_tag}",
+        "PUT /api/v1/tokens/{id_tag}",
+        "DELETE /api/v1/tokens/{id_tag}",
+        "GET /api/v1/charging-profiles",
+        "POST /api/v1/charging-profiles",
+        "GET /api/v1/charging-profiles/{profile_id}",
+        "PUT /api/v1/charging-profiles/{profile_id}",
+        "DELETE /api/v1/charging-profiles/{profile_id}",
+        "GET /api/v1/ocpp-stations",
+        "POST /api/v1/ocpp-stations",
+        "GET /api/v1/ocpp-stations/{cp_id}",
+        "PUT /api/v1/ocpp-stations/{cp_id}",
+        "DELETE /api/v1/ocpp-stations/{cp_id}",
     }
 
 
@@ -83,7 +101,7 @@ async def test_every_endpoint_has_a_summary_a_description_and_its_errors(documen
         assert operation["description"], where
         assert "application/problem+json" in operation["responses"]["422"]["content"], where
         assert "500" in operation["responses"], where
-        if method == "post":
+        if method in ("post", "put", "delete"):
             assert {"401", "403", "409", "413"} <= set(operation["responses"]), where
             assert "Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]], where
             assert operation["security"], where
