@@ -18,7 +18,7 @@ NEEDS_MORE := kafka or postgresql or mosquitto or browser or chaos
 COMPOSE ?= docker compose
 COMPOSE_FILE := docker/docker-compose.yml
 # What only stops or looks needs no secrets, and no docker/.env that might be gone.
-COMPOSE_ALL = CENTRAL_API_TOKEN=unused POSTGRES_PASSWORD=unused $(COMPOSE) -f $(COMPOSE_FILE) --profile more
+COMPOSE_ALL = CENTRAL_API_TOKEN=unused POSTGRES_PASSWORD=unused OCPP_STATION_PASSWORD=unused $(COMPOSE) -f $(COMPOSE_FILE) --profile more
 
 .PHONY: help
 help: ## Show this list

@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 HERE = Path(__file__).resolve().parent
 COMPOSE_FILE = HERE / "docker-compose.yml"
-SECRETS = ("CENTRAL_API_TOKEN", "POSTGRES_PASSWORD")
+SECRETS = ("CENTRAL_API_TOKEN", "POSTGRES_PASSWORD", "OCPP_STATION_PASSWORD")
 TIMEOUT_S = 60
 
 

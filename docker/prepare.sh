@@ -52,4 +52,5 @@ fi
 
 keep_or_make_up CENTRAL_API_TOKEN
 keep_or_make_up POSTGRES_PASSWORD
+keep_or_make_up OCPP_STATION_PASSWORD
 [ -z "$wanted" ] || charge_points "$wanted"

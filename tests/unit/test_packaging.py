@@ -124,7 +124,8 @@ def settings_of(service: dict[str, Any]) -> type[ServiceSettings]:
 
 def environment_of(service: dict[str, Any], **variables: str) -> dict[str, str]:
     """What compose gives the container, with what docker/.env must hold and perhaps more."""
-    given = {"CENTRAL_API_TOKEN": "t0ken", "POSTGRES_PASSWORD": "s3cret", **variables}
+    secrets = {"CENTRAL_API_TOKEN": "t0ken", "POSTGRES_PASSWORD": "s3cret", "OCPP_STATION_PASSWORD": "p4ssword"}
+    given = {**secrets, **variables}
 
     def resolve(match: re.Match[str]) -> str:
         name, how, text = match.groups()
@@ -190,10 +191,18 @@ def test_each_monitor_watches_the_engine_that_has_its_charge_points(
     assert watching.api_token == central.api_token
 
 
+def test_simulated_stations_know_the_gateway_and_its_password() -> None:
+    gateway, swarm = loaded("ev-gateway"), loaded("ev-swarm")
+    assert swarm.csms_url == f"ws://ev-gateway:{gateway.ws_port}/ocpp"
+    assert swarm.csms_password == gateway.station_password
+    assert swarm.csms_password is not None
+
+
 def test_central_and_the_migration_share_the_database_that_is_there() -> None:
     database = THEIRS["postgres"]["environment"]
     url = f"postgresql://{database['POSTGRES_USER']}:s3cret@postgres:5432/{database['POSTGRES_DB']}"
-    assert loaded("ev-central").database == loaded("migrate").database == url
+    assert loaded("ev-central").database == loaded("migrate").database == loaded("ev-gateway").database == url
+    assert loaded("migrate").gateway_database == url
 
 
 @pytest.mark.parametrize("name", OURS)
