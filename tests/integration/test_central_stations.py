@@ -185,6 +185,14 @@ async def test_a_burst_of_transactions_kept_offline_bills_each_with_all_its_inte
     assert [s.status for s in sessions] == ["COMPLETED", "COMPLETED", "ACTIVE"]
 
 
+async def test_an_end_told_while_another_session_has_the_connector_is_an_end(central, station):
+    await station.begins("s-1", id_tag="ABC123")
+    await station.begins("s-2", id_tag="DEF456")
+    await station.ends("s-1", 0, reason="unplugged")
+    assert (await record(central, "s-1", closed)).reason == "unplugged"
+    assert (await record(central, "s-2")).status == "ACTIVE"
+
+
 async def test_an_end_alone_is_a_session_too(central, station):
     began = central.clock() - timedelta(hours=1)
     await station.ends("s-1", 0, id_tag="ABC123", started_at=began, register_start_wh=5.0, register_end_wh=5.0)

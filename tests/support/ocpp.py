@@ -58,7 +58,8 @@ class Station:
         if self.connectors[connector_id]["session_id"] == session_id:
             self.connectors[connector_id].update(state=ACTIVATED, session_id=None)
         detail["last_seq"] = last_seq
-        await self._publish(connector_id, ACTIVATED, session_id=session_id, reason=reason, detail=detail)
+        state = self.connectors[connector_id]["state"]  # which another session may have by now
+        await self._publish(connector_id, state, session_id=session_id, reason=reason, detail=detail)
 
     async def meters(
         self,

@@ -137,11 +137,7 @@ async def answer_reservations(work: Work, replies: Sequence[Received[Reply]]) ->
 
 async def use_reservations(work: Work, statuses: Sequence[Status]) -> None:
     """End the reservations whose drivers have begun to charge where they had them."""
-    began = {
-        status.session_id
-        for status in statuses
-        if status.source is StatusSource.OCPP and status.state is ChargePointState.SUPPLYING and status.session_id
-    }
+    began = {status.session_id for status in statuses if status.session_id and _begins(status)}
     sessions = [work.sessions[session_id] for session_id in began if session_id in work.sessions]
     if not sessions:
         return
@@ -194,6 +190,11 @@ def _tell(work: Work, row: ReservationRow, outcome: UpdateStatus, reason: str, d
         detail=detail,
     )
     work.send(DRIVER_UPDATES, update, cause=row.request_id, kind=f"driver-update:reservation:{outcome.value}")
+
+
+def _begins(status: Status) -> bool:
+    ends = status.detail is not None and status.detail.last_seq is not None
+    return status.source is StatusSource.OCPP and status.state is ChargePointState.SUPPLYING and not ends
 
 
 def _is_station(point: ChargePointRow) -> bool:

@@ -166,17 +166,17 @@ def _advance(work: Work, received: Received[Status], session: SessionRow, adopti
     work.changed(session)
     if session.status != "ACTIVE":
         return
-    if status.state is ChargePointState.SUPPLYING:
-        session.started_at = session.started_at or status.ts
-        _supply(work, status, session)
-        update = progress(session, now=work.now, kw=0.0, reason=status.reason)
-    elif detail is not None and detail.last_seq is not None:
+    if detail is not None and detail.last_seq is not None:  # whatever the connector does now, for another perhaps
         session.phase = Phase.ENDING
         session.reason = status.reason or "charger_fault"
         session.expected_seq = detail.last_seq
         session.ended_at = detail.ended_at or status.ts
         close_if_settled(work, session, traceparent=received.traceparent)
         return
+    if status.state is ChargePointState.SUPPLYING:
+        session.started_at = session.started_at or status.ts
+        _supply(work, status, session)
+        update = progress(session, now=work.now, kw=0.0, reason=status.reason)
     elif status.state in OUT_OF_REACH:
         text = (detail.text if detail else None) or f"{status.cp_id} is {status.state.value}; the session is kept"
         update = progress(session, now=work.now, kw=0.0, reason=status.reason, detail=text)
