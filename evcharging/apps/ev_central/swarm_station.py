@@ -165,14 +165,15 @@ class StationPicture:
     def record(self, profile: BehaviourProfile | None) -> StationRecord:
         """The station as ``GET /stations`` shows it."""
         policy = self._policy
+        limits = None if profile is None or not profile.sessions else profile  # one without sessions has none
         return {
             "station_id": self.station_id,
             "profile": self.profile,
             "status": "online" if self.online else "stopped",
             "usage_kw": self.kw if self.online else 0.0,
             "energy_kwh": self.kwh,
-            "max_energy_kwh": None if profile is None else profile.max_energy_kwh,
-            "charge_if_price_below": None if profile is None else profile.charge_if_price_below,
-            "allow_peak_hours": None if profile is None else profile.allow_peak_hours,
+            "max_energy_kwh": None if limits is None else limits.max_energy_kwh,
+            "charge_if_price_below": None if limits is None else limits.charge_if_price_below,
+            "allow_peak_hours": None if limits is None else limits.allow_peak_hours,
             "policy": None if policy is None else {"action": policy.action, "reason": policy.reason},
         }

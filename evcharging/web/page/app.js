@@ -6,11 +6,13 @@ import * as format from "/static/format.js";
 import { follow } from "/static/live.js";
 import * as orders from "/static/orders.js";
 import { Rows, badgeColumn, button, setText, textColumn } from "/static/rows.js";
+import * as stations from "/static/stations.js";
 
 const MOST_ROWS = 200;
 const MOST_ALERTS = 20;
 const LAST_SESSIONS = 20;
 const SESSIONS_READ = 100; // those that still run are among them
+const SMALL_PRICE = 5; // per kWh; below it a step is a hundredth
 const RELOAD_SESSIONS_MS = 1_200;
 const STATES = ["SUPPLYING", "ACTIVATED", "STOPPED", "FAULT", "DISCONNECTED"];
 const byName = new Intl.Collator(undefined, { numeric: true }).compare;
@@ -18,7 +20,7 @@ const at = (id) => document.getElementById(id);
 
 const points = new Map();
 const alerts = new Map();
-const seen = { totals: null, pricing: null, since: null };
+const seen = { totals: null, pricing: null, first: null, since: null };
 const shown = { state: "", search: "" };
 let order = null; // ids in their order; null when one was added or taken away
 let drawing = false;
@@ -33,9 +35,11 @@ const takers = {
     alerts.clear();
     for (const alert of message.alerts.toReversed()) alerts.set(alert.alert_id, alert);
     seen.totals = message.totals;
-    seen.pricing = message.pricing ?? seen.pricing;
+    priced(message.pricing);
+    stations.takers.snapshot(message);
     reloadSessions(0);
   },
+  station: stations.takers.station,
   cp(message) {
     const before = points.get(message.unit_id);
     if (before === undefined) order = null;
@@ -46,15 +50,13 @@ const takers = {
     points.set(message.unit_id, message);
   },
   gone(message) {
-    points.delete(message.unit_id);
-    order = null;
+    if (points.delete(message.unit_id)) order = null;
+    stations.takers.gone(message);
   },
   totals(message) {
     seen.totals = message;
   },
-  pricing(message) {
-    seen.pricing = message;
-  },
+  pricing: priced,
   alert(message) {
     alerts.delete(message.alert_id);
     alerts.set(message.alert_id, message);
@@ -153,6 +155,7 @@ function draw() {
   at("active-empty").hidden = active.length > 0;
   drawPoints(inOrder);
   drawFigures(inOrder);
+  stations.draw(seen.pricing?.currency);
   const newest = [...alerts.values()].reverse();
   alertRows.show(newest, (alert) => alert.alert_id);
   at("alerts-card").hidden = newest.length === 0;
@@ -178,16 +181,26 @@ function drawPoints(inOrder) {
 
 function drawFigures(inOrder) {
   const { totals, pricing } = seen;
-  const power = inOrder.reduce((sum, point) => sum + point.kw, 0);
-  setText(at("total-power"), format.kw(power));
+  const elsewhere = stations.elsewhere(points);
+  const power = [...inOrder.map((point) => point.kw), ...elsewhere.map((station) => station.usage_kw)];
+  const supplying = inOrder.filter((point) => point.state === "SUPPLYING").length + elsewhere.length;
+  setText(at("total-power"), format.kw(power.reduce((sum, kw) => sum + kw, 0)));
   setText(at("total-energy"), format.kwh(totals?.energy_kwh));
   setText(at("total-earnings"), totals ? format.money(totals.earnings, totals.currency) : "–");
   setText(at("total-stations"), format.count(totals?.stations));
-  setText(at("total-running"), format.count(totals?.running));
+  setText(at("total-running"), format.count(supplying));
   if (pricing) {
     const solar = pricing.solar_price === null ? "" : ` (from the sun ${format.price(pricing.solar_price, pricing.currency)})`;
     setText(at("price-now"), format.price(pricing.price, pricing.currency) + solar);
   }
+}
+
+function priced(pricing) {
+  if (!pricing) return;
+  seen.first ??= pricing.price; // what the operator finds is what a reset goes back to
+  seen.pricing = pricing;
+  at("price-reset").disabled = pricing.price === seen.first;
+  at("price-reset").title = `Back to ${format.price(seen.first, pricing.currency)}, as it was when this page was opened`;
 }
 
 function redraw() {
@@ -204,7 +217,7 @@ function reloadSessions(afterMs) {
       const sessions = newest.filter((session) => session.status !== "ACTIVE").slice(0, LAST_SESSIONS);
       lastRows.show(sessions, (session) => session.session_id);
       at("last-empty").hidden = sessions.length > 0;
-      seen.pricing ??= await read("/pricing");
+      if (seen.pricing === null) priced(await read("/pricing"));
       redraw();
     } catch (problem) {
       orders.say(`The last sessions cannot be read: ${problem.message}`, "bad");
@@ -285,12 +298,22 @@ function wirePrice() {
     if (!field.reportValidity()) return;
     if (await orders.setPrice(field.valueAsNumber)) field.value = "";
   });
+  const step = (sign) => {
+    if (seen.pricing === null) return;
+    const { price } = seen.pricing;
+    const by = price >= SMALL_PRICE ? 1 : 0.01; // a rupee is not a euro
+    orders.setPrice(Math.max(0, Math.round((price + sign * by) * 1e6) / 1e6));
+  };
+  at("price-down").addEventListener("click", () => step(-1));
+  at("price-up").addEventListener("click", () => step(1));
+  at("price-reset").addEventListener("click", () => orders.setPrice(seen.first));
 }
 
 onTokenNeeded(askToken);
 wireMenu();
 wireFilters();
 wirePrice();
+stations.wire();
 at("stop-all").addEventListener("click", orders.stopAll);
 at("resume-all").addEventListener("click", orders.resumeAll);
 follow({

@@ -8,9 +8,12 @@ export function kw(value) {
 }
 
 export function kwh(value) {
-  if (value === null || value === undefined) return DASH;
+  return value === null || value === undefined ? DASH : `${figure(value)} kWh`;
+}
+
+export function figure(value) {
   const digits = Math.abs(value) < 10 ? 3 : Math.abs(value) < 1000 ? 2 : 0;
-  return `${value.toLocaleString(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits })} kWh`;
+  return value.toLocaleString(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 export function money(value, currency, options = {}) {

@@ -56,6 +56,11 @@ def test_a_profile_that_central_does_not_know_shows_no_limits() -> None:
     )
 
 
+def test_a_profile_without_sessions_shows_no_limits() -> None:
+    record = told(status()).record(load_profiles()["no-transactions"])
+    assert (record["max_energy_kwh"], record["charge_if_price_below"], record["allow_peak_hours"]) == (None, None, None)
+
+
 def test_the_profile_that_is_wanted_is_shown_before_the_station_has_it() -> None:
     station = told(status())
     station.apply_desired(SwarmDesired(ts=NOON, station_id="PY-SIM-0001", running=True, profile="busy"))
