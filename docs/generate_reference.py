@@ -22,9 +22,10 @@ from typing import Any
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter
 
-from evcharging.apps.ev_central.api import charge_points, pricing, probes, sessions
+from evcharging.apps.ev_central.api.app import DOCUMENTED
 from evcharging.apps.ev_central.api.models import SessionOut
 from evcharging.apps.ev_central.api.problems import KINDS
+from evcharging.apps.ev_central.swarm_station import StationRecord
 from evcharging.apps.ev_central.view_records import ChargePointRecord
 from evcharging.apps.runtime.settings import ServiceSettings
 from evcharging.can.dbc import load_dbc
@@ -175,7 +176,7 @@ def examples() -> Mapping[str, Any]:
 
 def _http() -> str:
     rows = []
-    for module in (probes, charge_points, sessions, pricing):
+    for module in DOCUMENTED:
         for route in module.router.routes:
             if isinstance(route, APIRoute):
                 answers = sorted({route.status_code or 200, *(int(status) for status in route.responses)})
@@ -190,7 +191,7 @@ def _problems() -> str:
 
 
 def _record(name: str) -> str:
-    shapes: dict[str, Any] = {"charge-point": ChargePointRecord, "session": SessionOut}
+    shapes: dict[str, Any] = {"charge-point": ChargePointRecord, "session": SessionOut, "station": StationRecord}
     return fields(TypeAdapter(shapes[name]).json_schema())
 
 

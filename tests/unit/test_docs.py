@@ -17,7 +17,7 @@ from types import ModuleType
 
 import pytest
 
-from evcharging.apps.ev_central.api import charge_points, pricing, probes, sessions
+from evcharging.apps.ev_central.api.app import DOCUMENTED
 from evcharging.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,7 +168,7 @@ def test_every_file_and_test_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, *EXAMPLES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_address_at_central_is_served(page: Path) -> None:
-    routes = [route.path for module in (probes, charge_points, sessions, pricing) for route in module.router.routes]
+    routes = [route.path for module in DOCUMENTED for route in module.router.routes]
     served = [re.compile(re.sub(r"\{\w+\}", r"[^/]+", path)) for path in [*routes, *SERVED_BESIDE_THE_API]]
     for path in CENTRAL_URL.findall(text_of(page)):
         assert any(pattern.fullmatch(path or "/") for pattern in served), path

@@ -40,6 +40,11 @@ class MigrateSettings(ServiceSettings):
         validation_alias=AliasChoices("gateway_database_url", "OCPP_GATEWAY_DATABASE_URL"),
         description="the OCPP gateways'; unset: gateway.db beside, in PostgreSQL the same database",
     )
+    gateway_db_path: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("gateway_db_path", "OCPP_GATEWAY_DB_PATH"),
+        description="the OCPP gateways' SQLite file, where they have been given one",
+    )
 
     @property
     def database(self) -> str:
@@ -62,7 +67,8 @@ class MigrateSettings(ServiceSettings):
         Raises:
             InvalidDatabaseUrl: it is to be beside a database that is none.
         """
-        return _given(self.gateway_database_url) or database_beside(self.database, "gateway.db")
+        given = _given(self.gateway_database_url) or (str(self.gateway_db_path) if self.gateway_db_path else None)
+        return given or database_beside(self.database, "gateway.db")
 
 
 def _given(url: SecretStr | None) -> str | None:

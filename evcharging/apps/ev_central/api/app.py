@@ -41,7 +41,10 @@ from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.store.database import Database
 
-__all__ = ["create_app", "live_feed"]
+__all__ = ["DOCUMENTED", "create_app", "live_feed"]
+
+DOCUMENTED = (probes, charge_points, stations, sessions, history, alerts, pricing)
+"""The modules whose routes make up the HTTP API, in the order in which they are documented."""
 
 ROUTES = (
     probes,

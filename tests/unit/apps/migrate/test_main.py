@@ -40,6 +40,16 @@ def test_each_database_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.Monk
     }
 
 
+def test_a_file_that_the_gateway_was_given_is_the_one_that_is_migrated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OCPP_GATEWAY_DB_PATH", "wire/gateway.db")
+    assert main(["--db-path", "data/simulator.db"]) == 0
+    assert "transactions" in tables(tmp_path / "wire" / "gateway.db")
+    assert not (tmp_path / "data" / "gateway.db").exists()
+
+
 def test_a_url_that_names_no_database_is_told_with_its_flag(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
