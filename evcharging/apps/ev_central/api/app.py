@@ -43,10 +43,7 @@ from evcharging.store.database import Database
 
 __all__ = ["DOCUMENTED", "create_app", "live_feed"]
 
-DOCUMENTED = (probes, charge_points, stations, sessions, history, alerts, pricing)
-"""The modules whose routes make up the HTTP API, in the order in which they are documented."""
-
-ROUTES = (
+DOCUMENTED = (
     probes,
     charge_points,
     stations,
@@ -59,6 +56,7 @@ ROUTES = (
     charging_profiles,
     ocpp_stations,
 )
+"""The modules whose routes are in the reference, in its order."""
 
 
 def create_app(
@@ -124,7 +122,7 @@ def create_app(
         now=now,
     )
     install(app)
-    for module in ROUTES:
+    for module in DOCUMENTED:
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
     app.include_router(websocket.router)
     mount_page(app)
