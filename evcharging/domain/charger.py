@@ -181,8 +181,7 @@ class ChargerModel:
             if self._resting:
                 self._steps_done = steps_due
                 return
-            self._integrate_step()
-            self._steps_done += 1
+            self._steps_done += self._integrate(steps_due - self._steps_done)
 
     @property
     def state(self) -> ChargerState:
@@ -282,21 +281,26 @@ class ChargerModel:
         """Whether no step can change anything, so that idle time costs nothing."""
         return self._offered_amps == 0.0 and not self._set_point.ramping and self._temperature_c == self.ambient_c
 
-    def _integrate_step(self) -> None:
+    def _integrate(self, steps: int) -> int:
+        """Integrate some of the `steps` that are due and return how many."""
+        self._integrate_step(self._step_s)
+        return 1
+
+    def _integrate_step(self, width_s: float) -> None:
         offered_amps = self._offered_amps
         mean_amps = 0.0
         if self._vehicle is not None and offered_amps > 0.0:
-            mean_amps = self.spec.amps(self._deliver(self._vehicle, offered_amps) * 3.6 / self._step_s)
+            mean_amps = self.spec.amps(self._deliver(self._vehicle, offered_amps, width_s) * 3.6 / width_s)
             self._finish_if_full(self._vehicle)
-        self._set_point.ramp(self._step_s)
-        self._warm_up(mean_amps)
+        self._set_point.ramp(width_s)
+        self._warm_up(mean_amps, width_s)
 
-    def _deliver(self, vehicle: VehicleSpec, offered_amps: float) -> float:
+    def _deliver(self, vehicle: VehicleSpec, offered_amps: float, width_s: float) -> float:
         """Charge for one step and return the energy that went through the meter, in Wh."""
         soc = vehicle.soc_after(
             self._soc,
             offered_kw=self.spec.power_kw(offered_amps),
-            step_h=self._step_s / 3600.0,
+            step_h=width_s / 3600.0,
             direct_current=self._direct_current,
         )
         delivered_wh = max(0.0, soc - self._soc) * vehicle.capacity_kwh * 1000.0
@@ -304,13 +308,13 @@ class ChargerModel:
         self._register_wh += delivered_wh
         return delivered_wh
 
-    def _warm_up(self, mean_amps: float) -> None:
+    def _warm_up(self, mean_amps: float, width_s: float) -> None:
         warmed_c = temperature_after(
             self._temperature_c,
             ambient_c=self.ambient_c,
             current_a=mean_amps,
             rated_amps=self.spec.rated_amps,
-            step_s=self._step_s,
+            step_s=width_s,
         )
         at_rest = mean_amps == 0.0 and abs(warmed_c - self.ambient_c) < _THERMAL_REST_C
         self._temperature_c = self.ambient_c if at_rest else warmed_c

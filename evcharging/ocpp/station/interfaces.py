@@ -355,7 +355,7 @@ class StationSettings:
         profile: How it lives; None leaves plugging and presenting to the caller.
         password: For Basic authentication (security profiles 1 and 2), user name is the station's id.
         configuration: Values by the version's own key names, over the defaults; read-only ones too.
-        grid_step_s: Grid of the charger model in s; coarser is cheaper.
+        grid_step_s: Grid of the charger model in s: what commands and ends of sessions are rounded to.
         watch_interval_s: How often a running session is looked at between meter samples, in s.
         register_wh: What the meters begin with, by connector from 1 on; shorter is filled with 0.
         resume: Transactions that another process left open.
@@ -388,7 +388,7 @@ class StationSettings:
     call_timeout_s: float = 30.0
     open_timeout_s: float = 30.0
     max_frame_bytes: int = 1 << 20
-    grid_step_s: float = 1.0
+    grid_step_s: float = 0.1
     watch_interval_s: float = 5.0
     maintenance_step_s: float = 2.0
     reboot_s: float = 2.0

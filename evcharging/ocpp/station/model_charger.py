@@ -7,18 +7,18 @@ clock that is set back makes no energy and takes none.
 from collections.abc import Callable
 from typing import Final
 
-from evcharging.domain.charger import ChargerModel
 from evcharging.domain.charger_state import FaultCode
+from evcharging.domain.charger_stretches import StretchChargerModel
 from evcharging.domain.levels import ChargerSpec
 from evcharging.domain.vehicle import VehicleSpec
 from evcharging.ocpp.station.interfaces import Reading
 
-DEFAULT_STEP_S: Final = 1.0
+DEFAULT_STEP_S: Final = 0.1
 _W_PER_KW: Final = 1000.0
 
 
 class ModelCharger:
-    """A `StationCharger` over `ChargerModel`.
+    """A `StationCharger` over the domain's model.
 
     Args:
         spec: The rating plate.
@@ -34,7 +34,7 @@ class ModelCharger:
     ) -> None:
         self.spec = spec
         self._now_s = now_s
-        self._model = ChargerModel(spec=spec, now_s=now_s, register_wh=register_wh, step_s=step_s)
+        self._model = StretchChargerModel(spec=spec, now_s=now_s, register_wh=register_wh, step_s=step_s)
         self._model.set_limit(spec.rated_amps)
 
     def plug(self, vehicle: VehicleSpec) -> None:
@@ -63,16 +63,17 @@ class ModelCharger:
         if now_s > self._now_s:
             self._now_s = now_s
             model.advance(now_s)
-        power_kw = model.power_kw
+        power_kw, state, fault = model.figures()
+        spec = self.spec
         return Reading(
             model.register_wh,
-            self.spec.amps(power_kw),
-            self.spec.voltage_v,
+            spec.amps(power_kw),
+            spec.voltage_v,
             power_kw * _W_PER_KW,
             model.soc,
             model.temperature_c,
-            model.state,
-            model.fault_code,
+            state,
+            fault,
             model.limit_amps,
         )
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from evcharging.ocpp.exchange import Payload
 from evcharging.ocpp.station.wire import Context, Sample
-from evcharging.ocpp.timestamps import timestamp
 
 _PER_KILO: Final = 1000.0
 _PERCENT: Final = 100.0
+_WITHOUT_ZONE: Final = -len("+00:00")
 
 Measure = Callable[[Sample], str | None]
 
@@ -52,4 +52,4 @@ def meter_value(sample: Sample, measurands: Sequence[str]) -> Payload | None:
 
 def text_time(at_s: float) -> str:
     """Return Unix seconds as the wire spells them."""
-    return timestamp(datetime.fromtimestamp(at_s, UTC))
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")[:_WITHOUT_ZONE] + "Z"
