@@ -1,6 +1,6 @@
 """The yardstick: stations as anybody writes them in forty lines on `ocpp` and `websockets`. No features, same traffic.
 
-    python benchmarks/yardstick/plain_ocpp.py ws://127.0.0.1:9000/ocpp 1000 20
+python benchmarks/yardstick/plain_ocpp.py ws://127.0.0.1:9000/ocpp 1000 20
 """
 
 import asyncio
