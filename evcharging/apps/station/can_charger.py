@@ -63,6 +63,9 @@ class CanCharger:
         self._patience: asyncio.TimerHandle | None = None
         self._register_wh = 0.0
         self._deaf = link.on_event(self._hear)
+        if link.readings.state in _RUNNING:
+            # A station that was killed left it so; its transaction ended with it.
+            link.stop()
         link.set_limit(spec.rated_amps)
 
     @classmethod

@@ -12,7 +12,10 @@ from evcharging.ocpp.station.interfaces import StationControl
 
 __all__ = ["LEGEND", "StationKeys"]
 
-LEGEND: Final = "keys: p plug in, u unplug, t present the card, f fault, c clear, e emergency, d drop, s state, 1-9 connector, q end"
+LEGEND: Final = (
+    "keys: p plug in, u unplug, t present the card, f fault, c clear, e emergency button, d drop the connection,"
+    " s state, 1 to 9 choose the connector, q end"
+)
 
 
 class StationKeys:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -18,9 +19,9 @@ from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.service import run_service
 from evcharging.apps.station.can_charger import CanCharger
 from evcharging.apps.station.keys import LEGEND, StationKeys
+from evcharging.apps.station.memory import BadMemory, StationMemory
 from evcharging.apps.station.mqtt_feed import MqttFeed
 from evcharging.apps.station.outlets import Outlets
-from evcharging.apps.station.queue_file import BadQueueFile, QueueFile
 from evcharging.apps.station.settings import BY_HAND, StationAppSettings
 from evcharging.apps.station.terminal import Terminal
 from evcharging.domain.behaviour import BehaviourProfile, ProfileError, UnknownProfile, profile_named
@@ -32,7 +33,8 @@ from evcharging.ocpp.station.clock import LoopClock
 from evcharging.ocpp.station.environment import SharedEnvironment
 from evcharging.ocpp.station.fault_kinds import FaultPlan
 from evcharging.ocpp.station.faults import FaultyFrames
-from evcharging.ocpp.station.interfaces import QueueStore, StationSettings
+from evcharging.ocpp.station.interfaces import QueueStore, StationSettings, TransactionRecord
+from evcharging.ocpp.station.queue_file import QueueFile, QueueFileError
 from evcharging.ocpp.station.station import Station
 from evcharging.ocpp.websocket_client import dial
 
@@ -40,6 +42,8 @@ __all__ = ["main", "station"]
 
 log = structlog.get_logger()
 
+REMEMBER_S = 1.0
+"""Between two looks at what has to be known after a kill."""
 LOOK_S = 0.25
 """Between two looks at the states for MQTT."""
 
@@ -56,16 +60,21 @@ async def station(settings: StationAppSettings, stop: asyncio.Event) -> None:
     environment = SharedEnvironment(price=settings.price, currency=settings.currency, hour=_hour())
     profile, tls = _profile(settings), _tls(settings)
     async with contextlib.AsyncExitStack() as stack:
-        queue = _queue(settings)
+        memory, queue = _memory(settings), _queue(settings)
         if queue is not None:
             stack.callback(queue.close)
         outlets = Outlets(settings.can, settings.spec, settings.vehicle, stack)
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(outlets.run()), group.create_task(_follow_hour(environment))]
             try:
-                chargers = [await outlets.open(channel) for channel in settings.channels]
+                registers_wh = _registers(memory, settings.connectors)
+                chargers = [
+                    await outlets.open(channel, register_wh=register_wh)
+                    for channel, register_wh in zip(settings.channels, registers_wh, strict=True)
+                ]
+                left = () if memory is None else _left(memory, chargers)
                 one = Station(
-                    _station_settings(settings, profile, tls, queue, clock, terminal),
+                    _station_settings(settings, profile, tls, queue, clock, terminal, left),
                     clock=clock,
                     environment=environment,
                     listener=terminal,
@@ -77,7 +86,12 @@ async def station(settings: StationAppSettings, stop: asyncio.Event) -> None:
                 if settings.mqtt is not None:
                     publisher = await stack.enter_async_context(_publisher(settings))
                     helpers.append(group.create_task(_feed(one, chargers, publisher, settings, environment)))
+                if memory is not None:
+                    terminal.on_transaction = functools.partial(_keep, one, memory)
+                    helpers.append(group.create_task(_remember(one, memory)))
                 await _live(one, settings, terminal, stop, group)
+                if memory is not None:
+                    _keep(one, memory)
                 terminal.summary(settings.id, one.snapshot())
             finally:
                 for helper in helpers:
@@ -116,6 +130,7 @@ def _station_settings(
     queue: QueueStore | None,
     clock: LoopClock,
     terminal: Terminal,
+    left: Sequence[TransactionRecord],
 ) -> StationSettings:
     plan = FaultPlan.parse(settings.faults)
     faults = FaultyFrames(
@@ -138,6 +153,7 @@ def _station_settings(
         seed=settings.seed,
         configuration=settings.configured,
         queue=queue,
+        resume=left,
         faults=faults if plan.rates else None,
         vehicles_come=profile is not None,
         watch_interval_s=1.0,
@@ -168,11 +184,48 @@ def _queue(settings: StationAppSettings) -> QueueStore | None:
     if settings.queue_file is None:
         return None
     try:
-        queue = QueueFile(settings.queue_file, settings.id)
-        queue.load()
-    except BadQueueFile as error:
+        return QueueFile(settings.queue_file, sync=True)
+    except QueueFileError as error:
         raise UsageError(f"--queue-file {error}") from None
-    return queue
+    except OSError as error:
+        raise UsageError(f"--queue-file {settings.queue_file}: cannot be used ({error.strerror})") from None
+
+
+def _memory(settings: StationAppSettings) -> StationMemory | None:
+    """Beside the queue file: what has to be known again together with it."""
+    if settings.queue_file is None:
+        return None
+    try:
+        return StationMemory(settings.queue_file.with_name(settings.queue_file.name + ".open"), settings.id)
+    except BadMemory as error:
+        raise UsageError(f"--queue-file: {error}") from None
+
+
+def _registers(memory: StationMemory | None, connectors: int) -> list[float]:
+    known = () if memory is None else memory.registers_wh
+    return [known[number] if number < len(known) else 0.0 for number in range(connectors)]
+
+
+def _left(memory: StationMemory, chargers: Sequence[CanCharger]) -> tuple[TransactionRecord, ...]:
+    """The transactions that a kill left open, with the energy until the charger stopped."""
+    for record in memory.transactions:
+        if record.ended_at_s is None and record.connector_id <= len(chargers):
+            register_wh = chargers[record.connector_id - 1].advance(0.0).register_wh
+            record.meter_wh = max(record.meter_wh, int(register_wh))
+    return memory.transactions
+
+
+async def _remember(one: Station, memory: StationMemory) -> None:
+    while True:
+        await asyncio.sleep(REMEMBER_S)
+        _keep(one, memory)
+
+
+def _keep(one: Station, memory: StationMemory) -> None:
+    try:
+        memory.keep(one.records.values(), [connector.reading.register_wh for connector in one.connectors])
+    except BadMemory as error:
+        log.warning("what is open will not be known after a kill", reason=str(error))
 
 
 def _follow_cable(

@@ -46,14 +46,16 @@ class Outlets:
         """Have the chargers of this process live, until cancelled."""
         await self._wheel.run()
 
-    async def open(self, channel: str) -> CanCharger:
+    async def open(self, channel: str, *, register_wh: float = 0.0) -> CanCharger:
         """Open the charger on ``channel``; `run` must be running.
+
+        ``register_wh`` is what the meter of a charger of this process begins with.
 
         Raises:
             UsageError: the channel cannot be opened.
             GaveUp: no charger is heard on it.
         """
-        choose = self._add_node(channel) if self._address.interface == "virtual" else _no_choice
+        choose = self._add_node(channel, register_wh) if self._address.interface == "virtual" else _no_choice
         bus = self._bus(channel)
         link = ChargerLink(bus)
         link.open()
@@ -66,14 +68,15 @@ class Outlets:
         except (ChargerAbsent, CanError, TimeoutError) as error:
             raise GaveUp(f"--can {self._text}: {error}") from None
 
-    def _add_node(self, channel: str) -> Callable[[VehicleSpec], None]:
+    def _add_node(self, channel: str, register_wh: float) -> Callable[[VehicleSpec], None]:
         coming = self._vehicle
 
         def choose(vehicle: VehicleSpec) -> None:
             nonlocal coming
             coming = vehicle
 
-        self._wheel.add(ChargerNode(self._bus(channel), make_model(self._spec), vehicle=lambda: coming))
+        model = make_model(self._spec, register_wh=register_wh)
+        self._wheel.add(ChargerNode(self._bus(channel), model, vehicle=lambda: coming))
         return choose
 
     def _bus(self, channel: str) -> CanBus:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -45,6 +46,8 @@ class Terminal:
         self.energy_wh = 0
         self.dropped = 0
         """Transaction messages given up."""
+        self.on_transaction: Callable[[], None] = _nothing
+        """Called when a transaction began, ended or was settled."""
         self._console = console
         self._as_json = as_json
 
@@ -114,15 +117,18 @@ class Terminal:
         """The log tells."""
 
     def transaction_began(self, record: TransactionRecord) -> None:
-        """The log tells."""
+        """Pass it on."""
+        self.on_transaction()
 
     def transaction_ended(self, record: TransactionRecord) -> None:
         """Count."""
         self.transactions += 1
         self.energy_wh += record.energy_wh
+        self.on_transaction()
 
     def transaction_settled(self, record: TransactionRecord) -> None:
-        """The log tells."""
+        """Pass it on."""
+        self.on_transaction()
 
     def message_dropped(self, station_id: str, action: str, reason: str) -> None:
         """Count."""
@@ -130,3 +136,7 @@ class Terminal:
 
     def changed(self, station_id: str) -> None:
         """Shown when asked for."""
+
+
+def _nothing() -> None:
+    return None
