@@ -13,17 +13,15 @@ class GuardedClock:
         on_failure: Hears what a call that fell due raised.
     """
 
-    __slots__ = ("_clock", "_on_failure", "stopped")
+    __slots__ = ("_clock", "_on_failure", "now_s", "stopped")
 
     def __init__(self, clock: StationClock, on_failure: Callable[[Exception], None]) -> None:
         self._clock = clock
         self._on_failure = on_failure
+        self.now_s: Callable[[], float] = clock.now_s
+        """Returns the time in Unix seconds."""
         self.stopped = False
         """Once the station has ended, nothing falls due any more."""
-
-    def now_s(self) -> float:
-        """Return the time in Unix seconds."""
-        return self._clock.now_s()
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` once, `delay_s` seconds from now, unless the station has ended by then."""

@@ -240,7 +240,7 @@ class StationListener(Protocol):
         """One log line, `[HH:MM:SS] message`."""
 
     def called(self, station_id: str, action: str, seconds: float | None, outcome: str) -> None:
-        """A call has ended: `outcome` is "ok", "timeout", "lost" (connection), "invalid" or the OCPP error code."""
+        """A call ended: `outcome` is "ok", "timeout", "lost", "invalid" (answer), "unsendable" or the error code."""
 
     def connected(self, station_id: str) -> None:
         """Its socket is open."""
@@ -363,7 +363,7 @@ class StationSettings:
         maintenance_step_s: How long each step of a firmware update or an upload takes, in s.
         reboot_s: How long the station is gone when it reboots, in s.
         faults: What disturbs its frames on purpose; None leaves them alone.
-        validate: Whether answers of the CSMS are held to the standard's schemas.
+        validate: Whether its calls and the answers to them are held to the standard's schemas.
         boot_on_reconnect: Whether it boots on every connection; the standard wants it after a reboot only.
         vehicles_come: With a profile: whether a vehicle comes where a card or a remote start was accepted, and leaves
             when its session is over.

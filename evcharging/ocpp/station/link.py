@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Callable
-from random import Random
 from typing import Protocol
 
-from evcharging.ocpp.errors import ConnectionLost, OcppError
+from evcharging.ocpp.errors import CallFailed, CallRejected, ConnectionLost, OcppError
 from evcharging.ocpp.exchange import Direction, Exchange, Handler, Payload
 from evcharging.ocpp.frames import Frame
+from evcharging.ocpp.schemas import check_request
 from evcharging.ocpp.station.interfaces import ClientSocket, Dial, StationClock, StationListener, StationSettings, Timer
 from evcharging.ocpp.station.parameters import Parameters
+from evcharging.ocpp.station.randomness import StationRandom
 from evcharging.ocpp.station.wire import Request
 
 GOING_AWAY = 1001
@@ -76,7 +77,7 @@ class Link:
         *,
         dial: Dial,
         clock: StationClock,
-        rng: Random,
+        rng: StationRandom,
         parameters: Parameters,
         handle: Handler,
         events: LinkEvents,
@@ -126,14 +127,27 @@ class Link:
                 await self.pause(pause_s)
 
     async def call(self, request: Request) -> Payload:
-        """Make a call and return its answer. Raises OcppError; ConnectionLost at once without a socket."""
+        """Make a call and return its answer; both are held to the standard's schemas.
+
+        Raises OcppError: ConnectionLost at once without a socket, CallFailed also where the request is none that the
+        standard knows (an idTag of 30 characters), which is then not sent.
+        """
         exchange = self._exchange
         if exchange is None:
             raise ConnectionLost("not connected")
+        if self._settings.validate:
+            self._check(request)
         try:
             return await exchange.call(request.action, request.payload, timeout_s=self._settings.call_timeout_s)
         except OSError as error:
             raise ConnectionLost(str(error)) from error
+
+    def _check(self, request: Request) -> None:
+        try:
+            check_request(self._settings.version, request.action, request.payload)
+        except CallRejected as error:
+            self.called(request.action, None, "unsendable")
+            raise CallFailed(error.fault.value, f"not sent: {error.description}") from None
 
     async def pause(self, delay_s: float) -> None:
         """Return after `delay_s`, or at once when the link is woken by `wake`, `close` or the end of its socket."""

@@ -7,9 +7,7 @@ wrong inside it ends its own `run` with that error. Nothing here reads a clock, 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from evcharging.domain.authorization_store import StationAuthorization
@@ -24,7 +22,6 @@ from evcharging.ocpp.station.connector import Connector
 from evcharging.ocpp.station.delivery import Delivery
 from evcharging.ocpp.station.guarded_clock import GuardedClock
 from evcharging.ocpp.station.interfaces import (
-    LOG_LINES_KEPT,
     ChargerFactory,
     Dial,
     Environment,
@@ -36,12 +33,14 @@ from evcharging.ocpp.station.interfaces import (
 )
 from evcharging.ocpp.station.life import Life
 from evcharging.ocpp.station.link import Link
+from evcharging.ocpp.station.log_book import LogBook
 from evcharging.ocpp.station.maintenance import Maintenance
 from evcharging.ocpp.station.metering import Metering
 from evcharging.ocpp.station.model_charger import ModelCharger
 from evcharging.ocpp.station.outbox import Outbox
 from evcharging.ocpp.station.parameters import Parameters
 from evcharging.ocpp.station.power import Power
+from evcharging.ocpp.station.randomness import StationRandom
 from evcharging.ocpp.station.rebooting import Rebooting
 from evcharging.ocpp.station.registration import Registration
 from evcharging.ocpp.station.reservations import Reservations
@@ -76,9 +75,9 @@ class Station:
         "environment",
         "firmware_version",
         "life",
-        "lines",
         "link",
         "listener",
+        "log_book",
         "maintenance",
         "metering",
         "outbox",
@@ -108,8 +107,8 @@ class Station:
         self.clock = GuardedClock(clock, self._fail)
         self.environment = environment
         self.listener = listener
-        self.rng = Random(f"{settings.seed}/{settings.station_id}")
-        self.lines: deque[str] = deque(maxlen=LOG_LINES_KEPT)
+        self.rng = StationRandom(settings.seed, settings.station_id)
+        self.log_book = LogBook()
         self.firmware_version = settings.firmware_version
         self.parameters: Parameters = Parameters()
         self.authorization = StationAuthorization()
@@ -167,7 +166,7 @@ class Station:
     @property
     def logs(self) -> tuple[str, ...]:
         """The last log lines, newest last."""
-        return tuple(self.lines)
+        return self.log_book.lines
 
     async def run(self) -> None:
         """Live until stopped. Cancelled, it is without power: nothing more is sent, its queue store stands.
@@ -257,8 +256,7 @@ class Station:
 
     def log(self, message: str) -> None:
         """Write a log line."""
-        line = wording.stamped(self.clock.now_s(), message)
-        self.lines.append(line)
+        line = self.log_book.write(self.clock.now_s(), message)
         self.listener.log(self.settings.station_id, line)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -2,7 +2,7 @@ import asyncio
 from base64 import b64decode
 
 from evcharging.ocpp.station.interfaces import Backoff
-from tests.support.station_world import Csms, living
+from tests.support.station_world import VEHICLE, Csms, living
 
 
 async def test_a_station_dials_its_own_path_with_its_subprotocol_and_credentials():
@@ -96,3 +96,12 @@ async def test_a_call_without_an_answer_is_counted_apart_as_a_timeout():
         accepted = await asyncio.wait_for(world.station.present("TAG", 1), 5)
         assert not accepted
         assert ("Authorize", "timeout") in world.ear.calls
+
+
+async def test_a_request_that_the_standard_does_not_know_is_not_sent():
+    async with living() as world:
+        world.station.plug_in(1, VEHICLE)
+        assert not await world.station.present("T" * 21, 1)
+        assert world.csms.of("Authorize") == []
+        assert ("Authorize", "unsendable") in world.ear.calls
+        assert world.station.online
