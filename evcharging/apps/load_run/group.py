@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from random import Random
 
 from evcharging.apps.load_run.fleet import Fleet
-from evcharging.apps.load_run.latencies import Latencies
+from evcharging.apps.load_run.latencies import ActionFigures, Latencies
 from evcharging.apps.load_run.ledger import Ledger
 from evcharging.apps.load_run.listener import Connections, RunListener
 from evcharging.apps.load_run.timeline import Timeline
@@ -93,6 +94,10 @@ class Group:
         """The station of a rank, None while it is not there."""
         found = self.host.get(self._fleet.station_id(rank))
         return found if isinstance(found, Station) else None
+
+    def overall(self, name: str) -> ActionFigures:
+        """The figures of all its calls together, under a name."""
+        return replace(self.latencies.overall(), action=name)
 
     def power_kw(self) -> float:
         """What flowed through all stations when they were last read."""

@@ -7,7 +7,7 @@ CALLERROR by its code. Pure bookkeeping; the caller says what happened.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,8 @@ __all__ = ["LOST", "OK", "TIMEOUT", "ActionFigures", "Latencies"]
 OK: Final = "ok"
 TIMEOUT: Final = "timeout"
 LOST: Final = "lost"
+
+_ALL: Final = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Latencies:
 
     def __init__(self) -> None:
         self._actions: dict[str, _Action] = {}
+        self._lately: dict[str, ActionFigures] = {}
+        self._turn = 0
         self.calls = 0
         self.failed = 0
         self.timeouts = 0
@@ -77,9 +81,23 @@ class Latencies:
             kept.histogram.record(seconds)
 
     def figures(self) -> list[ActionFigures]:
-        """Every action's figures, the most frequent first."""
-        found = [_figures(action, kept) for action, kept in self._actions.items()]
-        return sorted(found, key=lambda figures: (-figures.calls, figures.action))
+        """Every action's figures, the most frequent first. Takes milliseconds an action."""
+        return _most_frequent_first(_figures(action, kept) for action, kept in self._actions.items())
+
+    def lately(self) -> list[ActionFigures]:
+        """The figures as `look_at_next` last saw them: for whoever looks while calls are measured."""
+        return _most_frequent_first(figures for action, figures in self._lately.items() if action in self._actions)
+
+    def overall_lately(self) -> ActionFigures:
+        """The figures of all actions together, as `look_at_next` last saw them."""
+        return self._lately.get(_ALL) or _figures(_ALL, _Action())
+
+    def look_at_next(self) -> None:
+        """Renew the figures of one action, or of all together, for `lately`: a few ms, so that no call waits."""
+        turns = [*self._actions, _ALL]
+        name = turns[self._turn % len(turns)]
+        self._turn += 1
+        self._lately[name] = self.overall() if name == _ALL else _figures(name, self._actions[name])
 
     def overall(self) -> ActionFigures:
         """The figures of all actions together, under the name ``all``."""
@@ -90,7 +108,7 @@ class Latencies:
             together.timeouts += kept.timeouts
             together.lost += kept.lost
             together.failures.update(kept.failures)
-        return _figures("all", together)
+        return _figures(_ALL, together)
 
 
 class _Action:
@@ -104,8 +122,13 @@ class _Action:
         self.failures: Counter[str] = Counter()
 
 
+def _most_frequent_first(found: Iterable[ActionFigures]) -> list[ActionFigures]:
+    return sorted(found, key=lambda figures: (-figures.calls, figures.action))
+
+
 def _figures(action: str, kept: _Action) -> ActionFigures:
     histogram = kept.histogram
+    p50_s, p90_s, p95_s, p99_s, max_s = histogram.at_s(50, 90, 95, 99, 100)
     return ActionFigures(
         action=action,
         calls=kept.calls,
@@ -113,10 +136,10 @@ def _figures(action: str, kept: _Action) -> ActionFigures:
         timeouts=kept.timeouts,
         lost=kept.lost,
         failures=dict(kept.failures.most_common()),
-        p50_s=histogram.at_s(50),
-        p90_s=histogram.at_s(90),
-        p95_s=histogram.at_s(95),
-        p99_s=histogram.at_s(99),
-        max_s=histogram.at_s(100),
+        p50_s=p50_s,
+        p90_s=p90_s,
+        p95_s=p95_s,
+        p99_s=p99_s,
+        max_s=max_s,
         mean_s=histogram.mean_s,
     )

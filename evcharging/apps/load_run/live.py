@@ -16,7 +16,7 @@ from evcharging.apps.load_run.run import LoadRun
 
 __all__ = ["frame", "show"]
 
-REFRESH_S = 0.5
+REFRESH_S = 1.0
 _ACTIONS_SHOWN = 10
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _POINTS_SHOWN = 60
@@ -56,7 +56,7 @@ def frame(run: LoadRun) -> Group:
     )
     bar = ProgressBar(total=max(shape.duration_s, 0.001), completed=min(elapsed_s, shape.duration_s), width=60)
     rates = [point.calls_per_s for point in group.timeline.points[-_POINTS_SHOWN:]]
-    return Group(head, bar, figures, Text(_sparkline(rates), style="blue"), _actions(group.latencies.figures()))
+    return Group(head, bar, figures, Text(_sparkline(rates), style="blue"), _actions(group.latencies.lately()))
 
 
 def _actions(figures: list[ActionFigures]) -> Table:

@@ -59,6 +59,8 @@ async def load_run(settings: LoadRunSettings, stop: asyncio.Event) -> int:
     if not outcome.connections.connects:
         reason = next(iter(outcome.connections.reasons), "none was tried")
         raise GaveUp(f"no station could connect to {settings.csms_url}: {reason}")
+    if not outcome.connections.boots_accepted:
+        raise GaveUp(f"{settings.csms_url} accepted no station's boot; its answers are counted under BootNotification")
     return EXIT_OK
 
 

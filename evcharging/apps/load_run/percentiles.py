@@ -46,6 +46,9 @@ class Percentiles:
         """Their mean, None without any."""
         return float(self._histogram.get_mean_value()) / _US_PER_S if self.count else None
 
-    def at_s(self, percentile: float) -> float | None:
-        """The duration that so many percent do not exceed; None without any."""
-        return float(self._histogram.get_value_at_percentile(percentile)) / _US_PER_S if self.count else None
+    def at_s(self, *percentiles: float) -> tuple[float | None, ...]:
+        """The durations that so many percent do not exceed, None without any. Takes milliseconds: it walks them all."""
+        if not self.count:
+            return (None,) * len(percentiles)
+        found = self._histogram.get_percentile_to_value_dict(sorted(percentiles))
+        return tuple(found[percentile] / _US_PER_S for percentile in percentiles)

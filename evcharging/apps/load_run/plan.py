@@ -27,7 +27,7 @@ def plan_of(settings: LoadRunSettings) -> RunPlan:
     """Return the plan.
 
     Raises:
-        UsageError: a profile or a certificate cannot be used; one line that names it.
+        UsageError: a profile, a certificate, a shape, a threshold or a fault cannot be used; one line that names it.
     """
     profile, background_profile = _profiles(settings)
     addresses = SourceAddresses()
@@ -91,7 +91,8 @@ def _profiles(settings: LoadRunSettings) -> tuple[BehaviourProfile, BehaviourPro
     except ProfileError as error:
         raise UsageError(f"--profiles-dir: {error}") from None
     except UnknownProfile as error:
-        raise UsageError(f"--profile: {error}") from None
+        flag = "--profile" if error.name == settings.profile else "--background-profile"
+        raise UsageError(f"{flag}: {error}") from None
     own, background = (
         with_intervals(
             profile, meter_interval_s=settings.meter_interval, heartbeat_interval_s=settings.heartbeat_interval
@@ -103,6 +104,8 @@ def _profiles(settings: LoadRunSettings) -> tuple[BehaviourProfile, BehaviourPro
 
 def _tls(settings: LoadRunSettings) -> SSLContext | None:
     if not settings.csms_url.startswith("wss://"):
+        if settings.ca or settings.client_cert or settings.client_key:
+            raise UsageError(f"--ca, --client-cert, --client-key: they are for wss://, not for {settings.csms_url}")
         return None
     try:
         return client_tls(ca_file=settings.ca, cert_file=settings.client_cert, key_file=settings.client_key)

@@ -122,6 +122,7 @@ class LoadRun:
             while cuts and cuts[0][0] <= elapsed_s:
                 self.measured.cut(cuts.pop(0)[1])
             if elapsed_s >= point_s:
+                self.measured.latencies.look_at_next()
                 self._point()
                 point_s = elapsed_s + POINT_S
             with contextlib.suppress(TimeoutError):
@@ -201,8 +202,8 @@ class LoadRun:
             started_at=self.started_at,
             elapsed_s=self.elapsed_s,
             stopped_early=stopped_early,
-            actions=group.latencies.figures(),
-            overall=group.latencies.overall(),
+            actions=group.latencies.figures() if final else group.latencies.lately(),
+            overall=group.latencies.overall() if final else group.latencies.overall_lately(),
             points=group.timeline.points,
             connections=ConnectionFigures(
                 connects=sockets.connects,
@@ -223,7 +224,7 @@ class LoadRun:
                 peak_rss_mib=_peak_rss_mib(),
             ),
             ledger=self.ledger.figures(final=final),
-            background=None if background is None else replace(background.latencies.overall(), action="background"),
+            background=None if background is None or not final else background.overall("background"),
             ignored=dict(group.listener.ignored.most_common()),
             faults=tuple(self._fault(kind, outcomes) for kind, outcomes in sorted(self._judged.items())),
         )

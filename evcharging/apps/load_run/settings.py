@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from evcharging.apps.load_run.network_faults import BadNetwork, NetworkFaults
 from evcharging.apps.load_run.quantities import BadQuantity, duration_s
 from evcharging.apps.load_run.report import SUFFIXES
 from evcharging.apps.load_run.shape import NAMED_SHAPES, BadShape, Shape, named_shape, read_shape
 from evcharging.apps.load_run.thresholds import BadThreshold, Threshold
+from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.settings import ServiceSettings
 from evcharging.domain.driver_agents import MIXTURES
 from evcharging.ocpp.station.faults import BadFaultPlan, FaultPlan
@@ -118,46 +119,37 @@ class LoadRunSettings(ServiceSettings):
                 raise ValueError(f"there is no folder {file.parent} for {file.name}")
         return files
 
-    @model_validator(mode="after")
-    def _sensible(self) -> Self:
-        _ = self.thresholds, self.protocol_faults, self.network_faults, self.stages
-        if self.client_key is not None and self.client_cert is None:
-            raise ValueError("--client-key needs --client-cert")
-        if (self.ca or self.client_cert) and not self.csms_url.startswith("wss://"):
-            raise ValueError(f"certificates are for wss://, and --csms-url is {self.csms_url}")
-        return self
-
     @property
     def thresholds(self) -> list[Threshold]:
-        """What fails the run."""
+        """What fails the run. Raises UsageError."""
         try:
             return [Threshold.parse(expression) for expression in self.fail_if]
         except BadThreshold as error:
-            raise ValueError(f"--fail-if: {error}") from None
+            raise UsageError(f"--fail-if: {error}") from None
 
     @property
     def protocol_faults(self) -> FaultPlan | None:
-        """The protocol faults asked for."""
+        """The protocol faults asked for. Raises UsageError."""
         try:
             return None if not self.faults else FaultPlan.parse(self.faults)
         except BadFaultPlan as error:
-            raise ValueError(f"--faults: {error}") from None
+            raise UsageError(f"--faults: {error}") from None
 
     @property
     def network_faults(self) -> NetworkFaults | None:
-        """The network asked for."""
+        """The network asked for. Raises UsageError."""
         try:
             return None if not self.network else NetworkFaults.parse(self.network)
         except BadNetwork as error:
-            raise ValueError(f"--network: {error}") from None
+            raise UsageError(f"--network: {error}") from None
 
     @property
     def stages(self) -> Shape:
-        """The shape asked for, as long as asked for."""
+        """The shape asked for, as long as asked for. Raises UsageError."""
         try:
             if self.shape not in NAMED_SHAPES and self.shape.endswith((".yaml", ".yml")):
                 if self.duration is not None or self.ramp is not None:
-                    raise ValueError("--duration and --ramp are for shapes with a name; a file says its own times")
+                    raise UsageError("--duration and --ramp are for shapes with a name; a file says its own times")
                 return read_shape(Path(self.shape), stations=self.count)
             run_s = _USUAL_S.get(self.shape, 0.0) if self.duration is None else self.duration
             ramp_s = min(_RAMP_SHARE.get(self.shape, 0.0) * run_s, max(5.0, self.count / 50.0), run_s)
@@ -165,4 +157,4 @@ class LoadRunSettings(ServiceSettings):
                 self.shape, stations=self.count, run_s=run_s, ramp_s=ramp_s if self.ramp is None else self.ramp
             )
         except BadShape as error:
-            raise ValueError(f"--shape: {error}") from None
+            raise UsageError(f"--shape: {error}") from None

@@ -93,15 +93,16 @@ class Timeline:
 
     def close(self, at_s: float, *, wanted: int, connected: int, sessions: int, power_kw: float) -> Point:
         """End the interval at ``at_s`` and return its point; one that is too short joins the one before."""
+        p50_s, p95_s, max_s = self._histogram.at_s(50, 95, 100)
         point = Point(
             at_s=at_s,
             length_s=at_s - self._last_s,
             calls=self._calls,
             failed=self._failed,
             timeouts=self._timeouts,
-            p50_s=self._histogram.at_s(50),
-            p95_s=self._histogram.at_s(95),
-            max_s=self._histogram.at_s(100),
+            p50_s=p50_s,
+            p95_s=p95_s,
+            max_s=max_s,
             wanted=wanted,
             connected=connected,
             connects=self._connects,

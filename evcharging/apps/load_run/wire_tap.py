@@ -6,6 +6,7 @@ One a station.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -61,7 +62,8 @@ class WireTap:
         request = self._waiting.pop(frame[1], None) if isinstance(frame[1], str) and frame[0] != _CALL else None
         if request is not None and frame[0] == _CALL_RESULT:
             action, payload = request
-            _WATCHED[action](self._ledger, self._station_id, payload, frame[2])
+            with contextlib.suppress(KeyError, TypeError, ValueError):  # a broken answer acknowledges nothing
+                _WATCHED[action](self._ledger, self._station_id, payload, frame[2])
 
 
 def _started(ledger: Ledger, station_id: str, request: Payload, answer: Payload) -> None:
