@@ -19,7 +19,7 @@ from evcharging.ocpp.versions import OcppVersion
 
 __all__ = ["actions", "check_definition", "check_request", "check_response"]
 
-_FOLDERS = {OcppVersion.V16: "ocpp.v16", OcppVersion.V201: "ocpp.v201", OcppVersion.V21: "ocpp.v21"}
+_FOLDERS = {OcppVersion.V16: "v16", OcppVersion.V201: "v201", OcppVersion.V21: "v21"}
 
 _FAULTS = {
     "type": Fault.TYPE_CONSTRAINT,
@@ -150,4 +150,5 @@ def _request_suffix(version: OcppVersion) -> str:
 
 
 def _folder(version: OcppVersion) -> Traversable:
-    return resources.files(_FOLDERS[version]) / "schemas"
+    # Not by the name of its subpackage: that would import a thousand dataclasses for a folder of JSON.
+    return resources.files("ocpp") / _FOLDERS[version] / "schemas"
