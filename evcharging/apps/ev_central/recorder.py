@@ -208,13 +208,19 @@ class Recorder:
         now = self._now()
         drawing = dict.fromkeys([*self._view.supplying(), *self._swarm.drawing(), *self._last])
         for station_id in drawing:
-            record = self._view.record(station_id, now)
-            if record is None:
-                kw, kwh = self._swarm.meter(station_id) or (0.0, 0.0)
-            else:
-                meter = self._view.meter(station_id)
-                kw, kwh = record["kw"], record["kwh"] or (0.0 if meter is None else meter.kwh)
-            yield station_id, kw, kwh
+            kw, kwh = self._meter(station_id, now)
+            if kw > 0 or station_id in self._last:
+                yield station_id, kw, kwh
+
+    def _meter(self, station_id: str, now: datetime) -> tuple[float, float]:
+        """As Central meters it; of a station that charges elsewhere, as it says itself."""
+        record, meter = self._view.record(station_id, now), self._view.meter(station_id)
+        if record is not None and record["kw"] > 0:
+            return record["kw"], record["kwh"] or 0.0
+        of_itself = self._swarm.meter(station_id)
+        if of_itself is not None and (of_itself[0] > 0 or meter is None):
+            return of_itself
+        return 0.0, 0.0 if meter is None else meter.kwh
 
     def _grid_moment(self) -> datetime:
         seconds = self._now().timestamp()

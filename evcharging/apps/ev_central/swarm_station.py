@@ -29,7 +29,9 @@ Desired = tuple[bool, str, str | None]
 class PolicyRecord(TypedDict):
     """A station's last decision whether to charge."""
 
-    action: Annotated[str, Field(description="`charge`, `wait` or `pause`", examples=["wait"])]
+    action: Annotated[
+        str, Field(description="`charge`, `wait` or `pause`; while it charges `continue` or `stop`", examples=["wait"])
+    ]
     reason: Annotated[str, Field(examples=["Price too high (24.50 > 20.00)"])]
 
 

@@ -223,6 +223,20 @@ async def test_a_station_at_another_csms_is_written_too_one_that_is_a_charge_poi
     assert (await history.snapshots("PY-SIM-0001"))[-1] == (GRID + timedelta(seconds=10), 0.0, 2.4)
 
 
+async def test_a_station_whose_session_central_does_not_know_is_written_as_it_says_itself(history):
+    history.state("PY-SIM-0001", ChargePointState.ACTIVATED)
+    history.station("PY-SIM-0001", "charging", 7.0, 2.0)
+    assert [await history.recorder.sample() for _ in range(2)] == [1, 0]
+    assert await history.snapshots("PY-SIM-0001") == [(GRID, 7.0, 2.0)]
+
+
+async def test_a_charge_point_that_supplies_and_draws_nothing_yet_is_not_written_again_and_again(history):
+    history.state("CP-001", ChargePointState.SUPPLYING, "s")
+    for _ in range(3):
+        assert await history.recorder.sample() == 0
+        history.now += timedelta(seconds=10)
+
+
 async def test_what_is_drawn_while_the_database_is_away_is_dropped_and_counted(history):
     history.supply("CP-001", kw=22.0, kwh=1.0, seq=1)
     before = dropped()
