@@ -11,5 +11,5 @@ def test_lines_are_kept_in_order_and_the_oldest_are_dropped():
 def test_stations_that_say_the_same_share_the_words():
     one, other = LogBook(), LogBook()
     for book in (one, other):
-        book.write(0.0, "".join(["Connector ", "1 Charging"]))
+        book.write(0.0, f"Connector {len(book.lines) + 1} Charging")
     assert one._messages[0] is other._messages[0]
