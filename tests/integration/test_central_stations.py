@@ -1,4 +1,4 @@
-"""Sessions, drivers and reservations at OCPP stations, in Central over the in-memory log and SQLite."""
+"""Sessions, drivers and reservations at OCPP stations, in Central over the in-memory log: SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from evcharging.messages.charge_points import StatusSource
 from evcharging.messages.commands import Command, CommandOutcome
 from evcharging.messages.drivers import DriverUpdate, RequestKind
 from evcharging.messages.network import AuthToken
-from evcharging.store.database import Database, database_url
+from evcharging.store.database import Database
 from evcharging.store.simulator import network, tokens
 from evcharging.store.simulator.session_records import SessionRecord
 from evcharging.store.simulator.tokens import TokenRow
 from tests.support.central import CentralRig, Clock, Heard, a_moment, make_rig
+from tests.support.databases import BreakableDatabase, BreakablePostgresql, BreakableSqlite
 from tests.support.ocpp import ACTIVATED, DISCONNECTED, SUPPLYING, Station
+from tests.support.postgresql import PostgresqlServer
 
 PATIENCE_S = 10.0
 
@@ -38,9 +40,14 @@ def log() -> MemoryLog:
     return MemoryLog()
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BreakableDatabase]:
+    database: BreakableDatabase
+    if request.param == "sqlite":
+        database = BreakableSqlite(tmp_path / "simulator.db")
+    else:
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        database = BreakablePostgresql(await server.new_database(), server)
     yield database
     await database.close()
 
