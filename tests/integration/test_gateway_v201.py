@@ -1,4 +1,4 @@
-"""The gateway's business side, as 2.0.1 stations and Central see it. Every message is held to the standard's schemas."""
+"""The gateway's business side, as 2.0.1 stations and Central see it; every message is held to its schema."""
 
 from __future__ import annotations
 
