@@ -35,6 +35,8 @@ HOLDS_S: Final = 3 * REFRESH_S
 WRITTEN_WITHIN_S: Final = 2.0
 TRY_AGAIN_S: Final = 0.2
 BEAT_S: Final = 1.0
+SAID_A_BEAT: Final = 400
+"""So many stations are told of again in a second at most, those that were told of longest ago."""
 
 Signature = tuple[Any, ...]
 
@@ -88,6 +90,12 @@ class StatusBook:
         if station_id in self._entries:
             self._marked[station_id] = urgent or self._marked.get(station_id, False)
             self._wake.set()
+
+    async def claimed(self, station_id: str) -> None:
+        """Return once the log says that the station is this worker's; as `written` where it does not yet."""
+        entry = self._entries.get(station_id)
+        if entry is not None and not entry.on_the_log:
+            await self.written(station_id)
 
     async def written(self, station_id: str) -> None:
         """Return once the log has what is so now; after two seconds in any case, and at once without a broker."""
@@ -162,18 +170,18 @@ class StatusBook:
                     await asyncio.sleep(0)
 
     async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(BEAT_S)
-            now_s = loop.time()
+            now_s = asyncio.get_running_loop().time()
+            said = 0
             for station_id, entry in self._entries.items():
                 age_s = now_s - entry.said_at
-                if age_s >= REFRESH_S or (entry.kw > 0.0 and age_s >= self._sample_every_s):
+                if said >= SAID_A_BEAT or (said > 0 and age_s < self._sample_every_s):
+                    break
+                due = age_s >= REFRESH_S or (entry.kw > 0.0 and age_s >= self._sample_every_s)
+                if due or (said == 0 and age_s >= BEAT_S):
                     self.mark(station_id, urgent=True)
-            oldest = next(iter(self._entries), None)
-            newest = next(reversed(self._entries), None)
-            if oldest is not None and newest is not None and now_s - self._entries[newest].said_at >= BEAT_S / 2:
-                self.mark(oldest, urgent=True)
+                    said += 1
 
     async def _say(self, station_id: str, *, urgent: bool) -> None:
         entry = self._entries.get(station_id)
@@ -202,8 +210,8 @@ class StatusBook:
         entry.said_at, entry.signature = now_s, signature
         if station_id in self._entries:
             self._entries.move_to_end(station_id)
-        if waiters:
-            acknowledged.add_done_callback(partial(_acknowledged, waiters))
+        if waiters or not entry.on_the_log:
+            acknowledged.add_done_callback(partial(_acknowledged, entry, waiters))
 
     def _status(
         self,
@@ -247,7 +255,7 @@ class StatusBook:
 
 
 class _Entry:
-    __slots__ = ("kw", "kwh", "queue", "read", "said_at", "signature", "state", "term", "waiters")
+    __slots__ = ("kw", "kwh", "on_the_log", "queue", "read", "said_at", "signature", "state", "term", "waiters")
 
     def __init__(self, term: int, read: Callable[[], StationSnapshot], queue: Sequence[dict[str, Any]]) -> None:
         self.term = term
@@ -258,6 +266,7 @@ class _Entry:
         self.state = SwarmState.OFFLINE
         self.kw = 0.0
         self.kwh = 0.0
+        self.on_the_log = False
         self.waiters: list[asyncio.Future[None]] = []
 
 
@@ -280,9 +289,11 @@ def _signature(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Si
     )
 
 
-def _acknowledged(waiters: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
-    if not done.cancelled() and (error := done.exception()) is not None:
+def _acknowledged(entry: _Entry, waiters: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
         log.warning("a status did not reach the log", error=repr(error))
+    entry.on_the_log = entry.on_the_log or (error is None and not done.cancelled())
     _resolve(waiters)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 GOODBYE_WITHIN_S: Final = 0.5
 STOP_WITHIN_S: Final = 10.0
+WORDS_A_TURN: Final = 50
 
 
 class Fleet:
@@ -124,8 +125,7 @@ class Fleet:
         left = await self._host.stop_all(reason="Local", within_s=within_s)
         if left:
             log.warning("stations did not end in good order", count=left, within_s=within_s)
-        for station_id in ids:
-            await self._last_word(station_id, SwarmState.OFFLINE)
+        await self._last_words(ids)
 
     async def hand_over(self, station_ids: Iterable[str]) -> None:
         """Let stations go as they are, transactions open, for another worker to go on with."""
@@ -135,8 +135,7 @@ class Fleet:
         if goodbyes:
             await asyncio.wait(goodbyes, timeout=GOODBYE_WITHIN_S)
         await self._host.cut(ids)
-        for station_id in ids:
-            await self._last_word(station_id, SwarmState.OFFLINE)
+        await self._last_words(ids)
 
     def disown(self, station_id: str) -> None:
         """Speak for the station no more: it is another worker's already. `cut` it at once."""
@@ -183,6 +182,12 @@ class Fleet:
         for station_id in station_ids:
             if (begun := self._running.get(station_id)) is not None:
                 begun.station = self._host.get(station_id) or begun.station
+
+    async def _last_words(self, station_ids: Sequence[str]) -> None:
+        for turn, station_id in enumerate(station_ids):
+            await self._last_word(station_id, SwarmState.OFFLINE)
+            if turn % WORDS_A_TURN == 0:
+                await asyncio.sleep(0)
 
     async def _last_word(self, station_id: str, state: SwarmState) -> None:
         begun = self._running.get(station_id)

@@ -67,7 +67,7 @@ class Gate:
             open_timeout_s: float,
         ) -> ClientSocket:
             self._refuse_if_not_ours()
-            await self.book.written(station_id)  # others see whose it is before the CSMS does
+            await self.book.claimed(station_id)  # others see whose it is before the CSMS does
             self._refuse_if_not_ours()
 
             gated: _GatedSocket | None = None

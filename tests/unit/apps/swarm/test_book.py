@@ -106,6 +106,15 @@ async def test_who_waits_is_told_when_the_log_has_what_was_so_then(rig):
     assert (await rig.said())[-1].handover.queue == ({"key": 1, "kind": "begin"},)
 
 
+async def test_a_claim_is_waited_for_once_and_said_once(rig):
+    rig.open()
+    await rig.book.claimed("S-1")
+    said = len(await rig.said())
+    await rig.book.claimed("S-1")
+    await rig.book.claimed("unknown")
+    assert len(await rig.said()) == said
+
+
 async def test_nobody_waits_for_ever_for_a_log_that_does_not_acknowledge(rig, monkeypatch):
     monkeypatch.setattr(book_module, "WRITTEN_WITHIN_S", 0.05)
     rig.open()
