@@ -5,9 +5,7 @@ Tests that follow a case of the Open Charge Alliance's compliance tests carry it
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,85 +14,9 @@ from ocpp.v16.enums import RegistrationStatus
 
 from evcharging.domain.charger_state import FaultCode
 from evcharging.domain.vehicle import DEMO_VEHICLE
-from evcharging.ocpp.station.clock import LoopClock
-from evcharging.ocpp.station.environment import SharedEnvironment
-from evcharging.ocpp.station.interfaces import Backoff, ConnectorState, StationSettings
-from evcharging.ocpp.station.station import Station
-from evcharging.ocpp.websocket_client import dial
-from tests.support.ocpp_package import PATIENCE_S, Answers, CentralSystem, Peer, central_system, now_text
-from tests.support.station_world import Ear
-
-STATION_ID = "PY-SIM-0001"
-QUICK = {"MeterValueSampleInterval": "1", "HeartbeatInterval": "300", "ConnectionTimeOut": "20"}
-TIME_SCALE = 20.0
-"""Simulated seconds a second: a meter value each 50 ms."""
-
-
-class Pair:
-    """A station of ours and the package's side of its socket."""
-
-    def __init__(self, station: Station, system: CentralSystem, peer: Peer) -> None:
-        self.station = station
-        self.system = system
-        self.peer = peer
-
-    async def statuses(self, *wanted: str) -> None:
-        """Wait until connector 1 has told these statuses, in this order."""
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                told = iter(r["status"] for r in self.peer.of("StatusNotification") if r["connector_id"] == 1)
-                if all(status in told for status in wanted):
-                    return
-                await asyncio.sleep(0.01)
-
-    async def begin(self, id_tag: str = "ABC123") -> dict[str, Any]:
-        """A driver plugs in and holds a card to the reader; the StartTransaction."""
-        self.station.plug_in(1, DEMO_VEHICLE)
-        assert await self.station.present(id_tag, 1)
-        await self.statuses("Preparing", "Charging")
-        return (await self.all_of("StartTransaction", 1))[-1]
-
-    async def all_of(self, action: str, count: int) -> list[dict[str, Any]]:
-        """Wait for that many requests of ``action``."""
-        async with asyncio.timeout(PATIENCE_S):
-            while len(self.peer.of(action)) < count:
-                await asyncio.sleep(0.01)
-        return self.peer.of(action)
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not condition():
-                await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def running(answers: Answers | None = None, **more: Any) -> AsyncIterator[Pair]:
-    async with central_system(answers=answers) as system:
-        settings = StationSettings(
-            station_id=STATION_ID,
-            csms_url=system.url,
-            configuration={**QUICK, **more.pop("configuration", {})},
-            backoff=Backoff(first_s=0.5, longest_s=2.0),
-            reboot_s=1.0,
-            maintenance_step_s=0.5,
-            **more,
-        )
-        station = Station(
-            settings,
-            clock=LoopClock(scale=TIME_SCALE),
-            environment=SharedEnvironment(),
-            listener=Ear(),
-            dial=dial,
-        )
-        life = asyncio.create_task(station.run())
-        try:
-            pair = Pair(station, system, await system.connected(STATION_ID))
-            await pair.peer.next("BootNotification")
-            yield pair
-            assert pair.peer.errors == []
-        finally:
-            await station.stop()
-            await asyncio.wait_for(life, PATIENCE_S)
+from evcharging.ocpp.station.interfaces import ConnectorState
+from tests.support.interop_station import STATION_ID, Pair, running
+from tests.support.ocpp_package import now_text
 
 
 @pytest.fixture
@@ -104,7 +26,7 @@ async def pair() -> AsyncIterator[Pair]:
         yield pair
 
 
-async def test_TC_001_a_cold_boot_is_a_boot_notification_then_the_state_of_every_connector():  # noqa: N802
+async def test_TC_001_a_cold_boot_is_a_boot_notification_then_the_state_of_every_connector():
     async with running(connectors=2) as pair:
         await pair.all_of("StatusNotification", 3)
         assert pair.peer.requests[0][0] == "BootNotification"
@@ -112,7 +34,7 @@ async def test_TC_001_a_cold_boot_is_a_boot_notification_then_the_state_of_every
         assert told == {(0, "Available"), (1, "Available"), (2, "Available")}
 
 
-async def test_TC_002_a_pending_boot_is_repeated_after_the_interval_and_charges_nobody():  # noqa: N802
+async def test_TC_002_a_pending_boot_is_repeated_after_the_interval_and_charges_nobody():
     answers = iter(["Pending", "Rejected", "Accepted"])
 
     def boot(**_request: Any) -> dict[str, Any]:
@@ -125,7 +47,7 @@ async def test_TC_002_a_pending_boot_is_repeated_after_the_interval_and_charges_
         assert actions[:3] == ["BootNotification"] * 3
 
 
-async def test_TC_003_a_regular_session_plugged_in_first(pair):  # noqa: N802
+async def test_TC_003_a_regular_session_plugged_in_first(pair):
     start = await pair.begin()
     assert (start["connector_id"], start["id_tag"]) == (1, "ABC123")
     meter_values = await pair.all_of("MeterValues", 3)
@@ -140,14 +62,14 @@ async def test_TC_003_a_regular_session_plugged_in_first(pair):  # noqa: N802
     await pair.statuses("Preparing", "Charging", "Finishing", "Available")
 
 
-async def test_TC_005_pulling_the_plug_ends_the_transaction(pair):  # noqa: N802
+async def test_TC_005_pulling_the_plug_ends_the_transaction(pair):
     await pair.begin()
     pair.station.unplug(1)
     stop = await pair.peer.next("StopTransaction")
     assert stop["reason"] == "EVDisconnected"
 
 
-async def test_TC_010_a_remote_start_waits_for_the_cable(pair):  # noqa: N802
+async def test_TC_010_a_remote_start_waits_for_the_cable(pair):
     answer = await pair.peer.call(call.RemoteStartTransaction(id_tag="REMOTE", connector_id=1))
     assert answer.status == "Accepted"
     await pair.statuses("Preparing")
@@ -156,18 +78,18 @@ async def test_TC_010_a_remote_start_waits_for_the_cable(pair):  # noqa: N802
     assert start["id_tag"] == "REMOTE"
 
 
-async def test_TC_012_a_remote_stop_ends_the_transaction(pair):  # noqa: N802
+async def test_TC_012_a_remote_stop_ends_the_transaction(pair):
     await pair.begin()
     assert (await pair.peer.call(call.RemoteStopTransaction(transaction_id=1001))).status == "Accepted"
     assert (await pair.peer.next("StopTransaction"))["reason"] == "Remote"
 
 
-async def test_TC_028_a_remote_stop_of_no_transaction_is_rejected(pair):  # noqa: N802
+async def test_TC_028_a_remote_stop_of_no_transaction_is_rejected(pair):
     assert (await pair.peer.call(call.RemoteStopTransaction(transaction_id=99))).status == "Rejected"
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("Hard", "HardReset"), ("Soft", "SoftReset")])
-async def test_TC_015_a_reset_stops_with_its_reason_and_boots_anew(pair, kind, reason):  # noqa: N802
+async def test_TC_015_a_reset_stops_with_its_reason_and_boots_anew(pair, kind, reason):
     await pair.begin()
     assert (await pair.peer.call(call.Reset(type=kind))).status == "Accepted"
     again = await pair.system.connected(STATION_ID, times=2)
@@ -178,13 +100,13 @@ async def test_TC_015_a_reset_stops_with_its_reason_and_boots_anew(pair, kind, r
     assert again.errors == []
 
 
-async def test_TC_017_unlocking_a_connector_ends_its_transaction(pair):  # noqa: N802
+async def test_TC_017_unlocking_a_connector_ends_its_transaction(pair):
     await pair.begin()
     assert (await pair.peer.call(call.UnlockConnector(connector_id=1))).status == "Unlocked"
     assert (await pair.peer.next("StopTransaction"))["reason"] == "UnlockCommand"
 
 
-async def test_TC_019_every_configuration_key_is_told(pair):  # noqa: N802
+async def test_TC_019_every_configuration_key_is_told(pair):
     answer = await pair.peer.call(call.GetConfiguration())
     keys = {entry["key"]: entry for entry in answer.configuration_key}
     assert {"ClockAlignedDataInterval", "MeterValuesAlignedData", "LocalAuthorizeOffline", "LocalPreAuthorize"} <= set(
@@ -209,12 +131,12 @@ async def test_TC_019_every_configuration_key_is_told(pair):  # noqa: N802
         ("NoSuchKey", "7", "NotSupported"),
     ],
 )
-async def test_TC_021_a_configuration_key_is_changed_or_the_reason_is_told(pair, key, value, status):  # noqa: N802
+async def test_TC_021_a_configuration_key_is_changed_or_the_reason_is_told(pair, key, value, status):
     assert (await pair.peer.call(call.ChangeConfiguration(key=key, value=value))).status == status
 
 
 @pytest.mark.parametrize("status", ["Invalid", "Expired", "Blocked"])
-async def test_TC_023_a_card_that_is_not_accepted_starts_nothing(status):  # noqa: N802
+async def test_TC_023_a_card_that_is_not_accepted_starts_nothing(status):
     async with running({"Authorize": {"id_tag_info": {"status": status}}}) as pair:
         await pair.statuses("Available")
         pair.station.plug_in(1, DEMO_VEHICLE)
@@ -232,7 +154,7 @@ async def test_a_start_that_is_answered_invalid_ends_as_the_configuration_says()
         assert (stop["transaction_id"], stop["reason"]) == (7, "DeAuthorized")
 
 
-async def test_TC_037_transactions_without_a_connection_are_told_later_in_order(pair):  # noqa: N802
+async def test_TC_037_transactions_without_a_connection_are_told_later_in_order(pair):
     await pair.begin()
     pair.station.drop()
     pair.station.unplug(1)
@@ -243,7 +165,7 @@ async def test_TC_037_transactions_without_a_connection_are_told_later_in_order(
     assert again.errors == []
 
 
-async def test_TC_042_the_local_list_is_sent_and_its_version_told(pair):  # noqa: N802
+async def test_TC_042_the_local_list_is_sent_and_its_version_told(pair):
     entries = [{"idTag": "LOCAL", "idTagInfo": {"status": "Accepted"}}]
     assert (await pair.peer.call(call.GetLocalListVersion())).list_version == 0
     sent = call.SendLocalList(list_version=3, update_type="Full", local_authorization_list=entries)
@@ -253,7 +175,7 @@ async def test_TC_042_the_local_list_is_sent_and_its_version_told(pair):  # noqa
     assert (await pair.peer.call(older)).status == "VersionMismatch"
 
 
-async def test_TC_044_firmware_is_updated_step_by_step(pair):  # noqa: N802
+async def test_TC_044_firmware_is_updated_step_by_step(pair):
     await pair.peer.call(call.UpdateFirmware(location="ftp://127.0.0.1/new.bin", retrieve_date=now_text()))
     wanted = ["Downloading", "Downloaded", "Installing", "Installed"]
 
@@ -264,14 +186,14 @@ async def test_TC_044_firmware_is_updated_step_by_step(pair):  # noqa: N802
     await pair.until(lambda: told() == wanted)
 
 
-async def test_TC_045_diagnostics_are_uploaded(pair):  # noqa: N802
+async def test_TC_045_diagnostics_are_uploaded(pair):
     answer = await pair.peer.call(call.GetDiagnostics(location="ftp://127.0.0.1/diagnostics"))
     assert answer.file_name
     requests = await pair.all_of("DiagnosticsStatusNotification", 2)
     assert [request["status"] for request in requests] == ["Uploading", "Uploaded"]
 
 
-async def test_TC_046_a_reservation_is_for_its_own_card(pair):  # noqa: N802
+async def test_TC_046_a_reservation_is_for_its_own_card(pair):
     reserve = call.ReserveNow(connector_id=1, expiry_date="2099-01-01T00:00:00Z", id_tag="MINE", reservation_id=5)
     assert (await pair.peer.call(reserve)).status == "Accepted"
     await pair.statuses("Available", "Reserved")
@@ -281,14 +203,14 @@ async def test_TC_046_a_reservation_is_for_its_own_card(pair):  # noqa: N802
     assert (await pair.peer.next("StartTransaction"))["reservation_id"] == 5
 
 
-async def test_TC_048_an_outlet_that_cannot_be_reserved_says_why(pair):  # noqa: N802
+async def test_TC_048_an_outlet_that_cannot_be_reserved_says_why(pair):
     pair.station.inject_fault(1, FaultCode.GROUND_FAULT)
     await pair.statuses("Available", "Faulted")
     reserve = call.ReserveNow(connector_id=1, expiry_date="2099-01-01T00:00:00Z", id_tag="MINE", reservation_id=5)
     assert (await pair.peer.call(reserve)).status == "Faulted"
 
 
-async def test_TC_051_a_reservation_is_cancelled_once(pair):  # noqa: N802
+async def test_TC_051_a_reservation_is_cancelled_once(pair):
     reserve = call.ReserveNow(connector_id=1, expiry_date="2099-01-01T00:00:00Z", id_tag="MINE", reservation_id=5)
     await pair.peer.call(reserve)
     assert (await pair.peer.call(call.CancelReservation(reservation_id=5))).status == "Accepted"
@@ -307,7 +229,7 @@ async def test_TC_051_a_reservation_is_cancelled_once(pair):  # noqa: N802
         "StatusNotification",
     ],
 )
-async def test_TC_054_a_triggered_message_comes_after_the_answer(pair, action):  # noqa: N802
+async def test_TC_054_a_triggered_message_comes_after_the_answer(pair, action):
     before = len(pair.peer.of(action))
     answer = await pair.peer.call(call.TriggerMessage(requested_message=action, connector_id=1))
     assert answer.status == "Accepted"
@@ -341,7 +263,7 @@ async def measured_amps(pair: Pair, matches: Callable[[float], bool]) -> None:
 MEASURED = {"MeterValuesSampledData": "Energy.Active.Import.Register,Current.Import"}
 
 
-async def test_TC_056_a_default_profile_limits_the_current_that_is_metered():  # noqa: N802
+async def test_TC_056_a_default_profile_limits_the_current_that_is_metered():
     async with running(configuration=MEASURED) as pair:
         await pair.statuses("Available")
         sent = call.SetChargingProfile(connector_id=1, cs_charging_profiles=profile(10))
@@ -350,7 +272,7 @@ async def test_TC_056_a_default_profile_limits_the_current_that_is_metered():  #
         await measured_amps(pair, lambda amps: abs(amps - 10) < 0.1)
 
 
-async def test_TC_057_a_transactions_own_profile_acts_while_it_runs_and_is_refused_without_one():  # noqa: N802
+async def test_TC_057_a_transactions_own_profile_acts_while_it_runs_and_is_refused_without_one():
     async with running(configuration=MEASURED) as pair:
         await pair.statuses("Available")
         sent = call.SetChargingProfile(connector_id=1, cs_charging_profiles=profile(8, purpose="TxProfile"))
@@ -361,7 +283,7 @@ async def test_TC_057_a_transactions_own_profile_acts_while_it_runs_and_is_refus
         await measured_amps(pair, lambda amps: abs(amps - 8) < 0.1)
 
 
-async def test_TC_059_a_remote_start_brings_its_profile():  # noqa: N802
+async def test_TC_059_a_remote_start_brings_its_profile():
     async with running(configuration=MEASURED) as pair:
         await pair.statuses("Available")
         start = call.RemoteStartTransaction(
@@ -372,15 +294,15 @@ async def test_TC_059_a_remote_start_brings_its_profile():  # noqa: N802
         await measured_amps(pair, lambda amps: abs(amps - 9) < 0.1)
 
 
-async def test_TC_061_the_cache_is_cleared(pair):  # noqa: N802
+async def test_TC_061_the_cache_is_cleared(pair):
     assert (await pair.peer.call(call.ClearCache())).status in ("Accepted", "Rejected")
 
 
-async def test_TC_064_data_of_an_unknown_vendor_is_refused(pair):  # noqa: N802
+async def test_TC_064_data_of_an_unknown_vendor_is_refused(pair):
     assert (await pair.peer.call(call.DataTransfer(vendor_id="nobody"))).status == "UnknownVendorId"
 
 
-async def test_TC_066_the_composite_schedule_is_the_least_of_all_profiles(pair):  # noqa: N802
+async def test_TC_066_the_composite_schedule_is_the_least_of_all_profiles(pair):
     assert (await pair.peer.call(call.SetChargingProfile(1, profile(20)))).status == "Accepted"
     station = profile(12, purpose="ChargePointMaxProfile", profile_id=2, chargingProfileKind="Absolute")
     assert (await pair.peer.call(call.SetChargingProfile(0, station))).status == "Accepted"
@@ -390,14 +312,14 @@ async def test_TC_066_the_composite_schedule_is_the_least_of_all_profiles(pair):
     assert [period["limit"] for period in periods] == [12]
 
 
-async def test_TC_067_a_profile_is_cleared_once(pair):  # noqa: N802
+async def test_TC_067_a_profile_is_cleared_once(pair):
     await pair.peer.call(call.SetChargingProfile(1, profile(20)))
     assert (await pair.peer.call(call.ClearChargingProfile(id=1))).status == "Accepted"
     assert (await pair.peer.call(call.ClearChargingProfile(id=1))).status == "Unknown"
 
 
 @pytest.mark.parametrize(("busy", "status"), [(False, "Accepted"), (True, "Scheduled")])
-async def test_TC_078_an_outlet_goes_out_of_service_at_once_or_after_its_transaction(pair, busy, status):  # noqa: N802
+async def test_TC_078_an_outlet_goes_out_of_service_at_once_or_after_its_transaction(pair, busy, status):
     if busy:
         await pair.begin()
     answer = await pair.peer.call(call.ChangeAvailability(connector_id=1, type="Inoperative"))

@@ -35,6 +35,8 @@ def trigger(station: Station, payload: Payload) -> Payload:
         return rejected("MissingParam", "StatusNotification is asked for by EVSE and connector (F06.FR.12)")
     if wanted == "TransactionEvent" and all(connector.transaction is None for connector in connectors):
         return rejected("TxNotFound", "no transaction runs there")
+    if wanted == "BootNotification" and station.registration.accepted:
+        return rejected("NotEnabled", "its last boot was accepted (F06.FR.17)")
     asyncio.get_running_loop().call_soon(act, station, connectors)
     return {"status": "Accepted"}
 
