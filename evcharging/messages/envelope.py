@@ -130,7 +130,8 @@ def derived_id(cause: str, kind: str) -> str:
 
 def new_traceparent() -> str:
     """A fresh W3C trace context, sampled."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    ids = secrets.token_hex(24)
+    return f"00-{ids[:32]}-{ids[32:]}-01"
 
 
 def child_of(traceparent: str | None) -> str:

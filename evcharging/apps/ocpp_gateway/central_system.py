@@ -32,7 +32,9 @@ from evcharging.apps.ocpp_gateway.presence import LOOK_EVERY_S, Presence
 from evcharging.apps.ocpp_gateway.station_calls import StationCalls
 from evcharging.apps.ocpp_gateway.statuses import Statuses
 from evcharging.apps.ocpp_gateway.supply_orders import SupplyOrders
+from evcharging.apps.ocpp_gateway.transaction_ends import TransactionEnds
 from evcharging.apps.ocpp_gateway.transaction_events_v201 import TransactionEvents
+from evcharging.apps.ocpp_gateway.transaction_starts import TransactionStarts
 from evcharging.apps.ocpp_gateway.transactions import Transactions
 from evcharging.apps.ocpp_gateway.upkeep import Upkeep
 from evcharging.apps.ocpp_gateway.writes import StorageAway, Work, Writes
@@ -54,6 +56,7 @@ log = structlog.get_logger()
 
 TRY_AGAIN_LATER: Final = 1013
 GONE_WITHIN_S: Final = 30.0
+FAILED_PAUSE_S: Final = 5.0
 SWEEP_EVERY_S: Final = 1.0
 PRUNE_EVERY_S: Final = 3600.0
 KEPT_FOR: Final = timedelta(days=1)
@@ -140,14 +143,16 @@ class CentralSystem:
             monotonic=monotonic,
             on_target=self._on_target,
         )
-        self.transactions = Transactions(
-            self.writes,
+        ends = TransactionEnds(self.announcements)
+        starts = TransactionStarts(
             self.authorization,
             self.announcements,
+            ends,
             new_number=new_number,
             refuse_concurrent=terms.refuse_concurrent,
             on_stop_wanted=self._end,
         )
+        self.transactions = Transactions(self.writes, self.authorization, starts, ends)
         self.upkeep = Upkeep(self.writes, known_vendors=terms.known_vendors)
         self.presence = Presence(
             self.points,
@@ -319,6 +324,7 @@ class CentralSystem:
                 continue
             except Exception:
                 log.exception("what stations told could not be stored; it is tried again")
+                await asyncio.sleep(FAILED_PAUSE_S)
 
     async def _sweeping(self) -> None:
         while True:

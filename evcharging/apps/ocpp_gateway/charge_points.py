@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from evcharging.apps.ocpp_gateway.readings import Reading
 from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState, OcppStatus, roll_up, state_of_ocpp
 from evcharging.ocpp.versions import OcppVersion
+from evcharging.store.gateway.transactions import TransactionRow
 
-__all__ = ["ChargePoint", "ChargePoints", "ConnectorReport", "Link", "OpenTransaction"]
+__all__ = ["ChargePoint", "ChargePoints", "ConnectorReport", "Link", "OpenTransaction", "open_transaction"]
 
 
 class Link(Protocol):
@@ -82,6 +83,9 @@ class OpenTransaction:
     soc: float | None = None
     temperature_c: float | None = None
     last_seq: int = 0
+    """Of the last interval that is stored; ``stored_wh`` and ``stored_until`` are its register and its end."""
+    stored_wh: Decimal | None = None
+    stored_until: datetime | None = None
     stop_requested: str | None = None
     stop_asked_s: float | None = None
     """When the station was last asked to end it, monotonic."""
@@ -107,7 +111,6 @@ class ChargePoint:
         "connectors",
         "cp_id",
         "link",
-        "live",
         "loaded",
         "open",
         "socket_id",
@@ -131,8 +134,6 @@ class ChargePoint:
         self.connectors: dict[int, ConnectorReport] = {}
         self.open: dict[str, OpenTransaction] = {}
         """By the id on the wire."""
-        self.live: dict[int, Reading] = {}
-        """What was last measured on each connector, for display."""
         self.unclaimed: dict[str | int, Reading] = {}
         """Registers told before the transactions were read, by transaction id or connector; the latest of each."""
         self.unsaid: set[int] = set()
@@ -150,6 +151,10 @@ class ChargePoint:
             if transaction.connector_id == connector_id and transaction.transaction_id != without:
                 found = transaction
         return found
+
+    def drop(self, transaction_id: str) -> None:
+        """Forget a transaction that has ended."""
+        self.open.pop(transaction_id, None)
 
     def transaction_of(self, session_id: str) -> OpenTransaction | None:
         """The open transaction of a session."""
@@ -180,6 +185,27 @@ class ChargePoint:
         """The whole and its connectors in one word."""
         known = {*self.connectors, *(t.connector_id for t in self.open.values())} - {WHOLE_CHARGE_POINT}
         return roll_up({WHOLE_CHARGE_POINT: self.whole_state(), **{c: self.state_of(c) for c in known}})
+
+
+def open_transaction(row: TransactionRow) -> OpenTransaction:
+    """What memory holds of a transaction that the database has as open."""
+    return OpenTransaction(
+        session_id=row.session_id,
+        cp_id=row.cp_id,
+        transaction_id=row.transaction_id,
+        connector_id=row.connector_id,
+        started_at=row.started_at or row.created_at,
+        id_tag=row.id_tag,
+        driver_id=row.driver_id,
+        target_wh=row.target_wh,
+        meter_start_wh=row.meter_start_wh,
+        register_wh=row.register_wh if row.register_wh is not None else row.meter_start_wh,
+        read_at=row.interval_end,
+        last_seq=row.last_seq,
+        stored_wh=row.register_wh,
+        stored_until=row.interval_end,
+        stop_requested=row.stop_requested,
+    )
 
 
 class ChargePoints:

@@ -28,8 +28,8 @@ from evcharging.store.gateway.transactions import IntervalRow, Standing, Transac
 __all__ = ["Metering"]
 
 READINGS = Counter("evcharging_gateway_readings_total", "Meter readings by what became of them", ["result"])
-COUNTED, FOR_DISPLAY, OF_NO_TRANSACTION = (
-    READINGS.labels(result) for result in ("counted", "for_display", "unknown_transaction")
+COUNTED, OF_NO_SESSION, OF_NO_TRANSACTION = (
+    READINGS.labels(result) for result in ("counted", "no_transaction", "unknown_transaction")
 )
 INTERVALS = Counter("evcharging_gateway_intervals_total", "Metered intervals published")
 
@@ -75,7 +75,7 @@ class Metering:
     def take(
         self, point: ChargePoint, readings: Iterable[Reading], *, connector_id: int, transaction_id: str | None = None
     ) -> None:
-        """Take what a station measured, oldest first. A reading of no open transaction is for display alone.
+        """Take what a station measured, oldest first. A reading of no open transaction is only counted.
 
         A station may leave the transaction out; then it is the one on the connector.
         """
@@ -84,17 +84,12 @@ class Metering:
         else:
             transaction = point.transaction_at(connector_id)
         for reading in readings:
-            live = point.live.get(connector_id)
-            if live is None:
-                point.live[connector_id] = reading
-            else:
-                live.merge(reading)
             if transaction is not None:
                 self._read(point, transaction, reading)
             elif not point.loaded:
                 self._keep(point, transaction_id or connector_id, reading)
             else:
-                (OF_NO_TRANSACTION if transaction_id is not None else FOR_DISPLAY).inc()
+                (OF_NO_TRANSACTION if transaction_id is not None else OF_NO_SESSION).inc()
 
     def claim(self, point: ChargePoint) -> None:
         """Count what came before the station's transactions were read from the database."""
@@ -107,13 +102,13 @@ class Metering:
     async def flush(self, work: Work) -> None:
         """An effect: one interval for each transaction that was read since the last one."""
         taken = {session_id: (point, t, t.reads) for session_id, (point, t) in self._dirty.items()}
-        standings = await store.standings(work.transaction, list(taken))
+        standings = await self._standings(work, [t for _, t, _ in taken.values()])
         rows: list[IntervalRow] = []
         told: list[tuple[ChargePoint, OpenTransaction, IntervalRow]] = []
         over: list[tuple[ChargePoint, OpenTransaction]] = []
         for session_id, (point, transaction, _) in taken.items():
             standing = standings.get(session_id)
-            if standing is None or standing.stopped_at is not None:
+            if standing is None:
                 over.append((point, transaction))  # ended meanwhile, here or at another gateway
                 continue
             row = _next_interval(standing, transaction, latest=work.now)
@@ -134,6 +129,18 @@ class Metering:
 
         work.after_commit(stored)
 
+    async def _standings(self, work: Work, transactions: list[OpenTransaction]) -> dict[str, Standing]:
+        """Where open transactions stand: as memory has it, unless another gateway has metered since."""
+        seqs = await store.last_seqs(work.transaction, [t.session_id for t in transactions])
+        behind = [t.session_id for t in transactions if seqs.get(t.session_id, t.last_seq) != t.last_seq]
+        standings = await store.standings(work.transaction, behind) if behind else {}
+        for t in transactions:
+            if t.session_id in seqs and t.session_id not in standings:
+                standings[t.session_id] = Standing(
+                    t.session_id, t.last_seq, t.meter_start_wh, t.stored_wh, t.stored_until, t.started_at, None
+                )
+        return standings
+
     def publish_again(self, row: TransactionRow, transaction: OpenTransaction) -> None:
         """Publish the last interval of a transaction as it was stored; whoever has it already leaves it at that."""
         if row.last_seq == 0 or row.interval_start is None or row.interval_end is None or row.interval_wh is None:
@@ -151,10 +158,16 @@ class Metering:
 
     def _read(self, point: ChargePoint, transaction: OpenTransaction, reading: Reading) -> None:
         COUNTED.inc()
-        for name in ("power_kw", "amps", "volts", "soc", "temperature_c"):
-            value = getattr(reading, name)
-            if value is not None:
-                setattr(transaction, name, value)
+        if reading.power_kw is not None:
+            transaction.power_kw = reading.power_kw
+        if reading.amps is not None:
+            transaction.amps = reading.amps
+        if reading.volts is not None:
+            transaction.volts = reading.volts
+        if reading.soc is not None:
+            transaction.soc = reading.soc
+        if reading.temperature_c is not None:
+            transaction.temperature_c = reading.temperature_c
         if reading.register_wh is not None:
             self._move(transaction, reading.register_wh, reading)
         if transaction.read_at is None or reading.at > transaction.read_at:
@@ -179,6 +192,7 @@ class Metering:
 
     def _publish(self, point: ChargePoint, transaction: OpenTransaction, row: IntervalRow) -> None:
         transaction.last_seq = row.last_seq
+        transaction.stored_wh, transaction.stored_until = row.register_wh, row.interval_end
         transaction.meter_start_wh = row.meter_start_wh
         self._send(self._announcements.telemetry(transaction, row))
         INTERVALS.inc()

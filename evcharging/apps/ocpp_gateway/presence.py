@@ -15,10 +15,15 @@ import structlog
 from sqlalchemy import select, update
 
 from evcharging.apps.ocpp_gateway.announcements import Announcements
-from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ChargePoints, ConnectorReport, Link
+from evcharging.apps.ocpp_gateway.charge_points import (
+    ChargePoint,
+    ChargePoints,
+    ConnectorReport,
+    Link,
+    open_transaction,
+)
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.statuses import Statuses
-from evcharging.apps.ocpp_gateway.transactions import open_transaction
 from evcharging.apps.ocpp_gateway.writes import Work, Writes
 from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState, OcppStatus
 from evcharging.messages.envelope import Event

@@ -2,6 +2,8 @@
 
 An effect is a coroutine function that is given the transaction as `Work`: it writes rows and says what is to be
 published, which goes through the outbox of the same transaction. Who needs the result waits with `do`; `post` does not.
+What comes by the hundred (a car park that starts to charge) is a `GroupEffect`: all that waits of one kind is done with
+as many statements as one of them would take.
 While the database is away effects wait here: those that someone waits for, so long and no longer; the others until it
 is back. An effect may be run again after a commit whose outcome was not learnt, so it is one that repeats itself.
 
@@ -15,8 +17,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -30,7 +32,7 @@ from evcharging.store import outbox
 from evcharging.store.database import Database, DatabaseUnavailable
 from evcharging.store.gateway import tables
 
-__all__ = ["Effect", "StorageAway", "Work", "Writes"]
+__all__ = ["Effect", "GroupEffect", "StorageAway", "Work", "Writes"]
 
 log = structlog.get_logger()
 
@@ -44,6 +46,7 @@ REFUSED = Counter("evcharging_gateway_writes_refused_total", "Writes given up be
 WAITING = Gauge("evcharging_gateway_writes_waiting", "Writes that wait for the database")
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class StorageAway(Exception):
@@ -69,14 +72,18 @@ class Work:
 
 
 Effect: TypeAlias = Callable[[Work], Awaitable[T]]
+GroupEffect: TypeAlias = Callable[[Work, Sequence[Item]], Awaitable[Sequence[T]]]
+"""Does several things of one kind; returns a result for each, in their order."""
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    effect: Effect[Any]
+    effect: Effect[Any] | None
     done: asyncio.Future[Any] | None
     deadline_s: float | None
-    result: Any = field(default=None)
+    group: GroupEffect[Any, Any] | None = None
+    item: Any = None
+    result: Any = None
 
 
 class Writes:
@@ -132,12 +139,17 @@ class Writes:
             Exception: what the effect raised; nothing of it was stored then.
         """
         loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
         limit_s = self._hold_s if within_s is None else within_s
-        waiting = _Waiting(effect, loop.create_future(), loop.time() + limit_s)
-        self._append(waiting)
-        assert waiting.done is not None  # noqa: S101 - given just above
-        result: T = await waiting.done
-        return result
+        self._append(_Waiting(effect, done, loop.time() + limit_s))
+        return await done
+
+    async def do_together(self, effect: GroupEffect[Item, T], item: Item) -> T:
+        """As `do`, for ``item`` and whatever else waits for the same ``effect``."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._append(_Waiting(None, done, loop.time() + self._hold_s, effect, item))
+        return await done
 
     def post(self, effect: Effect[Any]) -> None:
         """Have ``effect`` carried out whenever the database lets it; what it raises is logged."""
@@ -201,8 +213,7 @@ class Writes:
     async def _commit(self, batch: list[_Waiting]) -> None:
         async with self._database.begin() as transaction:
             work = Work(transaction, now=self._now())
-            for waiting in batch:
-                waiting.result = await waiting.effect(work)
+            await _apply(work, batch)
             rows = await outbox.enqueue(transaction, tables.outbox, work.events, owner=self._owner, now=work.now)
         TRANSACTIONS.inc()
         self._relay.hand_over(rows)
@@ -228,6 +239,22 @@ class Writes:
             self._queue = deque(w for w in self._queue if id(w) not in gone)
             batch = [w for w in batch if id(w) not in gone]
         return batch
+
+
+async def _apply(work: Work, batch: Sequence[_Waiting]) -> None:
+    """Carry out effects in their order; those of a group with the first of them."""
+    grouped: dict[GroupEffect[Any, Any], list[_Waiting]] = {}
+    for waiting in batch:
+        if waiting.group is not None:
+            grouped.setdefault(waiting.group, []).append(waiting)
+    for waiting in batch:
+        if waiting.effect is not None:
+            waiting.result = await waiting.effect(work)
+        elif waiting.group is not None and waiting.group in grouped:
+            group = grouped.pop(waiting.group)
+            results = await waiting.group(work, [one.item for one in group])
+            for one, result in zip(group, results, strict=True):
+                one.result = result
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -60,7 +59,7 @@ class Sender:
             self.lost += 1
             log.error("an event is dropped: too many wait for the bus", topic=event.topic.name, lost=self.lost)
             return
-        self._queue.append(replace(event, traceparent=child_of(event.traceparent)))
+        self._queue.append(Event(event.topic, event.message, event.id, event.source, child_of(event.traceparent)))
         self._empty.clear()
         self._wake.set()
 

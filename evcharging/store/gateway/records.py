@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
@@ -19,6 +19,7 @@ __all__ = [
     "EXPIRED",
     "USED",
     "LocalListEntry",
+    "active_reservations",
     "change_local_list",
     "install_profile",
     "list_reservations",
@@ -33,6 +34,7 @@ __all__ = [
     "use_reservation",
 ]
 
+IDS_A_STATEMENT = 500
 ACTIVE, USED, CANCELLED, EXPIRED = "Active", "Used", "Cancelled", "Expired"
 
 
@@ -85,40 +87,28 @@ async def settle_reservation(
     )
 
 
-async def use_reservation(
-    transaction: AsyncConnection,
-    *,
-    cp_id: str,
-    connector_id: int,
-    reservation_id: int | None,
-    id_tag: str | None,
-    parent_id_tag: str | None,
-    session_id: str,
-    now: datetime,
-) -> int | None:
-    """Mark the reservation that a transaction uses up, by number or else by who holds it; returns its number."""
+async def active_reservations(transaction: AsyncConnection, cp_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Reservations that were not used or cancelled, by charge point, oldest first; some may be past their time."""
     columns = tables.reservations.c
-    statement = select(columns.reservation_id).where(columns.cp_id == cp_id, columns.status == ACTIVE)
-    if reservation_id is not None:
-        statement = statement.where(columns.reservation_id == reservation_id)
-    else:
-        holders = [func.lower(columns.id_tag) == (id_tag or "").lower()]
-        if parent_id_tag is not None:
-            holders.append(func.lower(columns.parent_id_tag) == parent_id_tag.lower())
-        statement = (
-            statement.where(columns.connector_id.in_((0, connector_id)))
-            .where(columns.expires_at > now)
-            .where(or_(*holders))
-            .order_by(columns.connector_id.desc(), columns.created_at)
-        )
-    number: int | None = (await transaction.execute(statement.limit(1))).scalar()
-    if number is not None:
-        await transaction.execute(
-            update(tables.reservations)
-            .where(columns.cp_id == cp_id, columns.reservation_id == number)
-            .values(status=USED, session_id=session_id, changed_at=now)
-        )
-    return number
+    active: dict[str, list[dict[str, Any]]] = {}
+    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
+        part = cp_ids[start : start + IDS_A_STATEMENT]
+        statement = select(tables.reservations).where(columns.cp_id.in_(part), columns.status == ACTIVE)
+        for found in (await transaction.execute(statement.order_by(columns.created_at))).mappings():
+            active.setdefault(found["cp_id"], []).append(dict(found))
+    return active
+
+
+async def use_reservation(
+    transaction: AsyncConnection, cp_id: str, reservation_id: int, *, session_id: str, now: datetime
+) -> None:
+    """Mark a reservation as used up by a session."""
+    columns = tables.reservations.c
+    await transaction.execute(
+        update(tables.reservations)
+        .where(columns.cp_id == cp_id, columns.reservation_id == reservation_id)
+        .values(status=USED, session_id=session_id, changed_at=now)
+    )
 
 
 async def list_reservations(

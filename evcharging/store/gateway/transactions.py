@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import RowMapping, bindparam, func, or_, select, update
+from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,17 +21,22 @@ __all__ = [
     "TransactionRow",
     "add_remote_start",
     "change",
-    "find_by_content",
+    "change_all",
+    "charging_tags",
+    "consume_starts",
+    "find_by_contents",
     "find_by_session",
-    "find_by_wire_id",
+    "find_by_wire_ids",
     "find_remote_start",
+    "insert_all",
     "insert_new",
+    "last_seqs",
     "list_transactions",
     "open_transactions",
     "save_intervals",
     "standings",
-    "tag_is_charging",
-    "take_remote_start",
+    "taken_numbers",
+    "waiting_starts",
     "withdraw_remote_start",
 ]
 
@@ -126,9 +131,27 @@ async def insert_new(transaction: AsyncConnection, row: TransactionRow) -> bool:
     return result.scalar() is not None
 
 
-async def find_by_content(transaction: AsyncConnection, content_key: str) -> TransactionRow | None:
-    """The transaction that the same message made before."""
-    return await _one(transaction, tables.transactions.c.content_key == content_key)
+async def insert_all(transaction: AsyncConnection, rows: Sequence[TransactionRow]) -> None:
+    """Enter transactions whose content and numbers were looked for before.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: one of them is there already after all; none is entered.
+    """
+    if rows:
+        await transaction.execute(insert(tables.transactions), [asdict(row) for row in rows])
+
+
+async def find_by_contents(transaction: AsyncConnection, content_keys: Sequence[str]) -> dict[str, TransactionRow]:
+    """The transactions that the same messages made before, by their content."""
+    column = tables.transactions.c.content_key
+    rows = [row for part in _parts(content_keys) for row in await _all(transaction, column.in_(part))]
+    return {row.content_key: row for row in rows}
+
+
+async def taken_numbers(transaction: AsyncConnection, numbers: Sequence[int]) -> set[int]:
+    """Which of these numbers a transaction has."""
+    column = tables.transactions.c.number
+    return set((await transaction.execute(select(column).where(column.in_(numbers)))).scalars())
 
 
 async def find_by_session(transaction: AsyncConnection, session_id: str) -> TransactionRow | None:
@@ -136,13 +159,23 @@ async def find_by_session(transaction: AsyncConnection, session_id: str) -> Tran
     return await _one(transaction, tables.transactions.c.session_id == session_id)
 
 
-async def find_by_wire_id(transaction: AsyncConnection, cp_id: str, transaction_id: str) -> TransactionRow | None:
-    """The newest transaction with a known start that the charge point knows by that id."""
+async def find_by_wire_ids(
+    transaction: AsyncConnection, names: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], TransactionRow]:
+    """The newest transactions with a known start, by charge point and the id on its wire."""
     columns = tables.transactions.c
-    return await _one(
-        transaction,
-        (columns.cp_id == cp_id) & (columns.transaction_id == transaction_id) & columns.start_known.is_(True),
-    )
+    found: dict[tuple[str, str], TransactionRow] = {}
+    for start in range(0, len(names), IDS_A_STATEMENT):
+        part = names[start : start + IDS_A_STATEMENT]
+        rows = await _all(
+            transaction,
+            columns.cp_id.in_({cp_id for cp_id, _ in part})
+            & columns.transaction_id.in_({wire_id for _, wire_id in part})
+            & columns.start_known.is_(True),
+        )
+        found |= {(row.cp_id, row.transaction_id): row for row in rows}
+    wanted = set(names)
+    return {name: row for name, row in found.items() if name in wanted}
 
 
 async def open_transactions(transaction: AsyncConnection, cp_ids: Sequence[str] | None = None) -> list[TransactionRow]:
@@ -170,16 +203,15 @@ async def list_transactions(
     return [_row(found) for found in result.mappings()]
 
 
-async def tag_is_charging(transaction: AsyncConnection, id_tag: str) -> bool:
-    """Whether an open transaction has that idTag, at any charge point."""
+async def charging_tags(transaction: AsyncConnection, id_tags: Sequence[str]) -> set[str]:
+    """Which of these idTags an open transaction has, at any charge point; in small letters."""
     columns = tables.transactions.c
     result = await transaction.execute(
-        select(columns.session_id)
+        select(func.lower(columns.id_tag))
         .where(columns.stopped_at.is_(None))
-        .where(func.lower(columns.id_tag) == id_tag.lower())
-        .limit(1)
+        .where(func.lower(columns.id_tag).in_({tag.lower() for tag in id_tags}))
     )
-    return result.scalar() is not None
+    return set(result.scalars())
 
 
 async def change(transaction: AsyncConnection, session_id: str, values: Mapping[str, Any]) -> None:
@@ -187,6 +219,30 @@ async def change(transaction: AsyncConnection, session_id: str, values: Mapping[
     await transaction.execute(
         update(tables.transactions).where(tables.transactions.c.session_id == session_id).values(**values)
     )
+
+
+async def change_all(transaction: AsyncConnection, rows: Sequence[TransactionRow], names: Sequence[str]) -> None:
+    """Write the same columns of many transactions."""
+    if rows:
+        table = tables.transactions
+        statement = (
+            update(table)
+            .where(table.c.session_id == bindparam("of_session"))
+            .values({name: bindparam(name) for name in names})
+        )
+        values = [{"of_session": row.session_id, **{name: getattr(row, name) for name in names}} for row in rows]
+        await transaction.execute(statement, values)
+
+
+async def last_seqs(transaction: AsyncConnection, session_ids: Sequence[str]) -> dict[str, int]:
+    """The last interval of each of these sessions that has not ended."""
+    columns = tables.transactions.c
+    found: dict[str, int] = {}
+    for part in _parts(session_ids):
+        statement = select(columns.session_id, columns.last_seq).where(columns.session_id.in_(part))
+        result = await transaction.execute(statement.where(columns.stopped_at.is_(None)))
+        found |= {row.session_id: row.last_seq for row in result}
+    return found
 
 
 async def standings(transaction: AsyncConnection, session_ids: Sequence[str]) -> dict[str, Standing]:
@@ -220,34 +276,24 @@ async def add_remote_start(transaction: AsyncConnection, row: RemoteStartRow) ->
     return result.scalar() is not None
 
 
-async def take_remote_start(
-    transaction: AsyncConnection,
-    *,
-    cp_id: str,
-    connector_id: int,
-    id_tag: str | None,
-    remote_start_id: int | None,
-    now: datetime,
-) -> RemoteStartRow | None:
-    """Use up the start that a transaction comes from: by its number where the station tells it, else by idTag."""
+async def waiting_starts(transaction: AsyncConnection, cp_ids: Sequence[str]) -> dict[str, list[RemoteStartRow]]:
+    """The starts that no transaction has come from yet, by charge point, oldest first."""
     columns = tables.remote_starts.c
-    statement = select(tables.remote_starts).where(columns.cp_id == cp_id).where(columns.consumed_at.is_(None))
-    if remote_start_id is not None:
-        statement = statement.where(columns.remote_start_id == remote_start_id)
-    else:
-        statement = (
-            statement.where(func.lower(columns.id_tag) == (id_tag or "").lower())
-            .where(or_(columns.connector_id.is_(None), columns.connector_id == connector_id))
-            .where(columns.expires_at > now)
+    waiting: dict[str, list[RemoteStartRow]] = {}
+    for part in _parts(cp_ids):
+        statement = select(tables.remote_starts).where(columns.cp_id.in_(part), columns.consumed_at.is_(None))
+        for found in (await transaction.execute(statement.order_by(columns.created_at))).mappings():
+            waiting.setdefault(found["cp_id"], []).append(RemoteStartRow(**found))
+    return waiting
+
+
+async def consume_starts(transaction: AsyncConnection, numbers: Sequence[int], now: datetime) -> None:
+    """Note that transactions have come from these starts."""
+    columns = tables.remote_starts.c
+    if numbers:
+        await transaction.execute(
+            update(tables.remote_starts).where(columns.remote_start_id.in_(numbers)).values(consumed_at=now)
         )
-    found = (await transaction.execute(statement.order_by(columns.created_at).limit(1))).mappings().first()
-    if found is None:
-        return None
-    row = RemoteStartRow(**found)
-    await transaction.execute(
-        update(tables.remote_starts).where(columns.remote_start_id == row.remote_start_id).values(consumed_at=now)
-    )
-    return row
 
 
 async def find_remote_start(transaction: AsyncConnection, session_id: str) -> RemoteStartRow | None:
@@ -284,12 +330,17 @@ def _row(found: RowMapping) -> TransactionRow:
 
 
 async def _one(transaction: AsyncConnection, condition: Any) -> TransactionRow | None:
+    rows = await _all(transaction, condition)
+    return rows[-1] if rows else None
+
+
+async def _all(transaction: AsyncConnection, condition: Any) -> list[TransactionRow]:
+    """Oldest first."""
     columns = tables.transactions.c
     result = await transaction.execute(
-        select(tables.transactions).where(condition).order_by(columns.created_at.desc()).limit(1)
+        select(tables.transactions).where(condition).order_by(columns.created_at, columns.session_id)
     )
-    found = result.mappings().first()
-    return None if found is None else _row(found)
+    return [_row(found) for found in result.mappings()]
 
 
 def _insert(transaction: AsyncConnection, table: Any) -> Any:
