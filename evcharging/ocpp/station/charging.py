@@ -1,7 +1,6 @@
-"""Sessions at a station: a card and a vehicle come together, a transaction begins, is watched, and ends with a reason.
+"""Transactions at a station: begun once card and vehicle are there, watched, and ended with a reason.
 
-The two may come in either order; the first waits for the other. Every beginning and every end becomes a message that
-is kept until the CSMS has answered it.
+Every beginning and every end becomes a message that is kept until the CSMS has answered it.
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from evcharging.domain.authorization import IdTagInfo, InvalidIdOutcome
-from evcharging.domain.charger_state import ChargerError, ChargerState, FaultCode
-from evcharging.domain.charging_schedules import ChargingProfile, ProfileRejected
-from evcharging.domain.vehicle import VehicleSpec
+from evcharging.domain.charger_state import ChargerError, FaultCode
+from evcharging.domain.charging_schedules import ProfileRejected
 from evcharging.ocpp.station import wording
-from evcharging.ocpp.station.connector import Connector, Expected, Transaction
+from evcharging.ocpp.station.connector import Connector, Transaction
 from evcharging.ocpp.station.interfaces import ConnectorState, TransactionRecord
 from evcharging.ocpp.station.outbox import Kind
 from evcharging.ocpp.station.wire import Condition, Context
@@ -42,94 +40,6 @@ class Charging:
         """Transactions that have ended."""
         self.delivered_wh = 0
         """Their energy."""
-
-    async def present(self, id_tag: str, connector_id: int | None) -> bool:
-        """Take a card at the reader: it stops what it may stop, else it starts a session; return whether it may."""
-        station = self._station
-        running = self._stoppable(id_tag, connector_id)
-        if running is not None and running.transaction is not None:
-            transaction = running.transaction
-            if not await station.authorizing.to_stop(id_tag, transaction.record):
-                return False
-            if running.transaction is transaction:
-                self.end(running, LOCAL, id_tag=id_tag)
-            return True
-        connector = self.choose(id_tag, connector_id)
-        if connector is None or not station.registration.may_transact:
-            return False
-        info = await station.authorizing.to_start(id_tag)
-        if info is None:
-            return False
-        if not self.allowed(connector, id_tag, info.parent_id_tag):
-            return False
-        self.expect(connector, id_tag, info.parent_id_tag)
-        return True
-
-    def choose(self, id_tag: str, connector_id: int | None) -> Connector | None:
-        """Return the connector for a session: the one named, else one reserved, then one plugged, then any; if free."""
-        station = self._station
-        if connector_id is not None:
-            named = station.connector(connector_id)
-            return named if named is not None and self.allowed(named, id_tag, None, strict=False) else None
-        free = [connector for connector in station.connectors if self.allowed(connector, id_tag, None, strict=False)]
-        return max(
-            free,
-            key=lambda connector: (connector.reservation is not None, connector.vehicle is not None, -connector.number),
-            default=None,
-        )
-
-    def allowed(self, connector: Connector, id_tag: str, parent_id_tag: str | None, *, strict: bool = True) -> bool:
-        """Return whether a card may begin here. Not `strict`, a reservation for a group lets others try."""
-        return connector.free and self._station.reservations.admits(connector, id_tag, parent_id_tag, strict=strict)
-
-    def expect(
-        self,
-        connector: Connector,
-        id_tag: str,
-        parent_id_tag: str | None,
-        *,
-        remote_start_id: int | None = None,
-        profile: ChargingProfile | None = None,
-    ) -> None:
-        """A card was accepted: begin with the vehicle that is there, else wait for one."""
-        station = self._station
-        timer = station.clock.call_later(
-            station.parameters.connection_timeout_s, lambda: self._nobody_came(connector, expected)
-        )
-        expected = connector.expected = Expected(id_tag, parent_id_tag, timer, remote_start_id, profile)
-        if connector.vehicle is not None and connector.finished:
-            self._same_vehicle_again(connector)
-        if connector.vehicle is not None:
-            self._begin(connector)
-        else:
-            connector.refresh()
-            if station.life is not None:
-                station.life.vehicle_wanted(connector)
-
-    def plug_in(self, connector: Connector, vehicle: VehicleSpec) -> None:
-        """A vehicle comes. Raises ChargerError where one is there."""
-        connector.read()
-        connector.charger.plug(vehicle)
-        connector.vehicle = vehicle
-        connector.finished = False
-        if connector.transaction is not None:
-            connector.charger.start()  # it was only unplugged at the vehicle's side, and goes on
-        elif connector.expected is not None and connector.operative:
-            self._begin(connector)
-        connector.refresh()
-
-    def unplug(self, connector: Connector) -> None:
-        """The vehicle leaves."""
-        station = self._station
-        if connector.vehicle is None:
-            return
-        connector.read()
-        if connector.transaction is not None and station.parameters.stop_on_disconnect:
-            self.end(connector, "EVDisconnected")
-        connector.charger.unplug()
-        connector.vehicle = None
-        connector.finished = False
-        connector.refresh()
 
     def observe(self, connector: Connector) -> None:
         """Look at what was last read: limits of energy, faults, the state; then the policy."""
@@ -232,7 +142,8 @@ class Charging:
         for connector in self._station.connectors:
             self.end(connector, reason)
 
-    def _begin(self, connector: Connector) -> None:
+    def begin(self, connector: Connector) -> None:
+        """The card and the vehicle are both there: begin, if the charger can."""
         station, expected = self._station, connector.expected
         if expected is None:
             return
@@ -304,38 +215,6 @@ class Charging:
         request = station.wire.state_changed(transaction.record, connector.state, sample)
         if request is not None:
             station.outbox.keep(request, local_id=transaction.record.local_id, kind=Kind.METER)
-
-    def _same_vehicle_again(self, connector: Connector) -> None:
-        """A new card for the vehicle of a session that is over: it goes on from the charge it has."""
-        vehicle, soc = connector.vehicle, connector.read().soc
-        if vehicle is not None and connector.reading.state is ChargerState.FINISHED:
-            connector.vehicle = VehicleSpec(
-                vehicle.capacity_kwh,
-                vehicle.onboard_kw,
-                vehicle.arrival_soc if soc is None else soc,
-                vehicle.taper,
-                vehicle.dc_peak_kw,
-                vehicle.dc_curve,
-            )
-            connector.charger.plug(connector.vehicle)
-        connector.finished = False
-
-    def _nobody_came(self, connector: Connector, expected: Expected) -> None:
-        if connector.expected is expected:
-            connector.expected = None
-            self._station.log(f"Connector {connector.number} no vehicle came for {expected.id_tag}")
-            connector.refresh()
-
-    def _stoppable(self, id_tag: str, connector_id: int | None) -> Connector | None:
-        """Return the connector whose transaction a card means: the one named, else the one it began."""
-        if connector_id is not None:
-            named = self._station.connector(connector_id)
-            return named if named is not None and named.transaction is not None else None
-        running = [connector for connector in self._station.connectors if connector.transaction is not None]
-        for connector in running:
-            if connector.transaction is not None and connector.transaction.record.id_tag.lower() == id_tag.lower():
-                return connector
-        return running[0] if len(running) == len(self._station.connectors) else None
 
 
 def _left_wh(connector: Connector, transaction: Transaction) -> Iterator[float]:

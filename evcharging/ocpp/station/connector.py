@@ -79,6 +79,7 @@ class Connector:
         vehicle: What is on the cable, None without.
         finished: Whether its session is over and it has not left yet.
         operative: False while it is out of service; `closing` while it will be, once its transaction has ended.
+        locked_for: The card for which a cable without a vehicle is kept locked, None where it is not.
         condition: What is wrong beyond the charger's own faults (emergency stop).
     """
 
@@ -91,6 +92,7 @@ class Connector:
         "finished",
         "limit_timer",
         "line",
+        "locked_for",
         "number",
         "operative",
         "reading",
@@ -109,6 +111,7 @@ class Connector:
         self.finished = False
         self.operative = True
         self.closing = False
+        self.locked_for: str | None = None
         self.condition = Condition.NONE
         self.transaction: Transaction | None = None
         self.expected: Expected | None = None
@@ -128,6 +131,7 @@ class Connector:
             and not self.closing
             and self.transaction is None
             and self.expected is None
+            and self.locked_for is None
             and self.line.state is not ConnectorState.FAULTED
         )
 
@@ -168,9 +172,9 @@ class Connector:
             return self._charging_state()
         if not self.operative:
             return ConnectorState.UNAVAILABLE
-        if self.vehicle is not None:
-            return ConnectorState.FINISHING if self.finished else ConnectorState.PREPARING
-        if self.expected is not None:
+        if self.locked_for is not None or (self.vehicle is not None and self.finished):
+            return ConnectorState.FINISHING
+        if self.vehicle is not None or self.expected is not None:
             return ConnectorState.PREPARING
         return ConnectorState.AVAILABLE if self.reservation is None else ConnectorState.RESERVED
 

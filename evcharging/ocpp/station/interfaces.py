@@ -1,22 +1,46 @@
-"""What an OCPP station is given and what it tells: its charger, clock, surroundings, listener, settings and records.
+"""What an OCPP station is given and what it tells: its charger, clock, surroundings, listener and host.
 
 Everything here is a seam: the station core runs behind it, hosts and load runs stand in front of it. Nothing here does
 anything, and nothing here knows a version of OCPP. The station itself is `evcharging.ocpp.station.station.Station`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
-from evcharging.domain.charger_state import ChargerState, FaultCode
-from evcharging.domain.levels import L2, ChargerSpec
+from evcharging.domain.charger_state import FaultCode
+from evcharging.domain.levels import ChargerSpec
 from evcharging.domain.vehicle import VehicleSpec
-from evcharging.ocpp.versions import OcppVersion
+from evcharging.ocpp.station.records import (
+    ConnectorSnapshot,
+    ConnectorState,
+    Reading,
+    StationSnapshot,
+    TransactionRecord,
+)
+from evcharging.ocpp.station.settings import Backoff, StationSettings
 
-if TYPE_CHECKING:
-    from evcharging.domain.behaviour import BehaviourProfile
+__all__ = [
+    "LOG_LINES_KEPT",
+    "Backoff",
+    "ChargerFactory",
+    "ClientSocket",
+    "ConnectorSnapshot",
+    "ConnectorState",
+    "Dial",
+    "Environment",
+    "QueueStore",
+    "Reading",
+    "SendFilter",
+    "StationCharger",
+    "StationClock",
+    "StationControl",
+    "StationListener",
+    "StationSettings",
+    "StationSnapshot",
+    "Timer",
+    "TransactionRecord",
+]
 
 LOG_LINES_KEPT: Final = 50
 """Log lines a station keeps in memory, newest last."""
@@ -73,29 +97,6 @@ class Environment(Protocol):
         """Call `on_change` at once after every change; return what ends that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a charger outlet shows at one moment.
-
-    Attributes:
-        register_wh: The energy register; it never falls.
-        amps, volts: Per phase.
-        power_w: All phases.
-        soc: Of the plugged vehicle as a fraction, None without one.
-        limit_amps: The set point as it counts.
-    """
-
-    register_wh: float
-    amps: float
-    volts: float
-    power_w: float
-    soc: float | None
-    temperature_c: float
-    state: ChargerState
-    fault: FaultCode
-    limit_amps: float
-
-
 class StationCharger(Protocol):
     """The power path of one connector. Commands take effect at the time of the last `advance`.
 
@@ -135,102 +136,6 @@ class StationCharger(Protocol):
 
     def close(self) -> None:
         """Let go of the hardware, if any; the station has ended."""
-
-
-@dataclass(slots=True)
-class TransactionRecord:
-    """One transaction as its station knows it; also what is needed to go on with it in another process.
-
-    Attributes:
-        local_id: Made by the station, unique within it; the transaction's name until the CSMS has given one.
-        transaction_id: What the CSMS calls it; None until it has answered. In 2.0.1 always the same as `local_id`.
-        connector_id: From 1.
-        meter_start_wh, meter_wh: The register in whole Wh at the start, and at the end or last sample.
-        started_at_s, ended_at_s: Unix seconds; `ended_at_s` is None while it runs.
-        reason: The standard's stop reason, once it ended.
-        delivered: Whether the CSMS has answered its end.
-        remote_start_id: The request that began it, where there was one (2.0.1).
-        next_event: The number of its next TransactionEvent (2.0.1).
-    """
-
-    station_id: str
-    connector_id: int
-    local_id: str
-    id_tag: str
-    started_at_s: float
-    meter_start_wh: int
-    meter_wh: int
-    transaction_id: int | str | None = None
-    parent_id_tag: str | None = None
-    reservation_id: int | None = None
-    ended_at_s: float | None = None
-    reason: str | None = None
-    began_offline: bool = False
-    delivered: bool = False
-    remote_start_id: int | None = None
-    next_event: int = 0
-
-    @property
-    def energy_wh(self) -> int:
-        """Energy of the transaction so far, in whole Wh: exactly the difference of the two registers."""
-        return self.meter_wh - self.meter_start_wh
-
-
-class ConnectorState(StrEnum):
-    """The state walk of a connector, in the words of 1.6; 2.0.1 folds it into its own five."""
-
-    AVAILABLE = "Available"
-    PREPARING = "Preparing"
-    CHARGING = "Charging"
-    SUSPENDED_EV = "SuspendedEV"
-    SUSPENDED_EVSE = "SuspendedEVSE"
-    FINISHING = "Finishing"
-    RESERVED = "Reserved"
-    UNAVAILABLE = "Unavailable"
-    FAULTED = "Faulted"
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectorSnapshot:
-    """One connector at one moment. `kw` is what flows, `register_wh` its meter."""
-
-    connector_id: int
-    state: ConnectorState
-    kw: float
-    register_wh: float
-    soc: float | None
-    limit_amps: float
-    transaction: TransactionRecord | None
-
-
-@dataclass(frozen=True, slots=True)
-class StationSnapshot:
-    """One station at one moment.
-
-    Attributes:
-        connected: Whether it has a socket; `registered` whether its boot was accepted on it.
-        kw: All connectors together.
-        session_kwh: Energy of the transactions that run now.
-        delivered_kwh: Energy of all its transactions since it began, those that run included.
-        register_wh: The registers of all connectors together.
-        queued: Transaction messages still to be delivered.
-        policy: The last decision of the policy engine and its reason, "" before the first.
-    """
-
-    station_id: str
-    running: bool
-    connected: bool
-    registered: bool
-    profile: str
-    kw: float
-    session_kwh: float
-    delivered_kwh: float
-    register_wh: float
-    sessions: int
-    queued: int
-    reconnects: int
-    policy: str
-    connectors: tuple[ConnectorSnapshot, ...]
 
 
 class StationListener(Protocol):
@@ -333,72 +238,6 @@ class SendFilter(Protocol):
 
     def incoming(self, data: bytes, receive: Callable[[bytes], None], drop: Callable[[], None]) -> None:
         """The same for what arrives."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """Pauses between attempts to connect: doubled each time up to the longest, less a random part up to `jitter`."""
-
-    first_s: float = 1.0
-    longest_s: float = 60.0
-    jitter: float = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationSettings:
-    """What makes one station.
-
-    Attributes:
-        csms_url: Without the station's id, such as `ws://127.0.0.1:9000/ocpp`.
-        connectors: How many, numbered from 1.
-        spec: Rating plate of each.
-        profile: How it lives; None leaves plugging and presenting to the caller.
-        password: For Basic authentication (security profiles 1 and 2), user name is the station's id.
-        configuration: Values by the version's own key names, over the defaults; read-only ones too.
-        grid_step_s: Grid of the charger model in s: what commands and ends of sessions are rounded to.
-        watch_interval_s: How often a running session is looked at between meter samples, in s.
-        register_wh: What the meters begin with, by connector from 1 on; shorter is filled with 0.
-        resume: Transactions that another process left open.
-        queue: Where transaction messages wait; None keeps them in memory.
-        maintenance_step_s: How long each step of a firmware update or an upload takes, in s.
-        reboot_s: How long the station is gone when it reboots, in s.
-        faults: What disturbs its frames on purpose; None leaves them alone.
-        validate: Whether its calls and the answers to them are held to the standard's schemas.
-        boot_on_reconnect: Whether it boots on every connection; the standard wants it after a reboot only.
-        vehicles_come: With a profile: whether a vehicle comes where a card or a remote start was accepted, and leaves
-            when its session is over.
-    """
-
-    station_id: str
-    csms_url: str
-    version: OcppVersion = OcppVersion.V16
-    connectors: int = 1
-    spec: ChargerSpec = L2
-    profile: "BehaviourProfile | None" = None
-    password: str | None = field(default=None, repr=False)
-    ssl_context: SSLContext | None = field(default=None, repr=False)
-    source_address: str | None = None
-    seed: int = 0
-    vendor: str = "evcharging"
-    model: str = "Simulated"
-    serial_number: str | None = None
-    firmware_version: str = "1.0.0"
-    configuration: Mapping[str, str] = field(default_factory=dict)
-    backoff: Backoff = Backoff()
-    call_timeout_s: float = 30.0
-    open_timeout_s: float = 30.0
-    max_frame_bytes: int = 1 << 20
-    grid_step_s: float = 0.1
-    watch_interval_s: float = 5.0
-    maintenance_step_s: float = 2.0
-    reboot_s: float = 2.0
-    register_wh: Sequence[float] = ()
-    resume: Sequence[TransactionRecord] = ()
-    queue: QueueStore | None = None
-    faults: SendFilter | None = None
-    validate: bool = True
-    boot_on_reconnect: bool = False
-    vehicles_come: bool = True
 
 
 ChargerFactory = Callable[[int], StationCharger]

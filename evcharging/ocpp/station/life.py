@@ -103,7 +103,7 @@ class Life:
 
         def leave() -> None:
             if connector.vehicle is vehicle and connector.transaction is None:
-                self._station.charging.unplug(connector)
+                self._station.arrivals.unplug(connector)
 
         self._station.clock.call_later(APPROACH_S, leave)
 
@@ -116,13 +116,13 @@ class Life:
             return
         id_tag = profile.id_tags[int(station.rng.random() * len(profile.id_tags))]
         try:
-            station.charging.plug_in(connector, self._vehicle())
+            station.arrivals.plug_in(connector, self._vehicle())
         except ChargerError:
             return
         vehicle = connector.vehicle
-        if not await station.charging.present(id_tag, connector.number):
+        if not await station.arrivals.present(id_tag, connector.number):
             if connector.vehicle is vehicle and connector.transaction is None:
-                station.charging.unplug(connector)
+                station.arrivals.unplug(connector)
             return
         transaction = connector.transaction
         if transaction is None:
@@ -181,7 +181,7 @@ class Life:
         if connector.expected is None or connector.vehicle is not None:
             return
         try:
-            self._station.charging.plug_in(connector, self._vehicle())
+            self._station.arrivals.plug_in(connector, self._vehicle())
         except ChargerError as error:
             self._station.log(f"Vehicle not plugged in - {error}")
 

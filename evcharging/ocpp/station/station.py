@@ -15,6 +15,7 @@ from evcharging.domain.charger_state import FaultCode
 from evcharging.domain.charging_profiles import ChargingProfiles
 from evcharging.domain.vehicle import VehicleSpec
 from evcharging.ocpp.station import wording
+from evcharging.ocpp.station.arrivals import Arrivals
 from evcharging.ocpp.station.authorizing import Authorizing
 from evcharging.ocpp.station.availability import Availability
 from evcharging.ocpp.station.charging import Charging
@@ -66,6 +67,7 @@ class Station:
         "__weakref__",
         "_group",
         "_running",
+        "arrivals",
         "authorization",
         "authorizing",
         "availability",
@@ -123,6 +125,7 @@ class Station:
         ]
         self.authorizing: Authorizing = Authorizing(self)
         self.charging: Charging = Charging(self)
+        self.arrivals: Arrivals = Arrivals(self)
         self.metering: Metering = Metering(self)
         self.power: Power = Power(self)
         self.reservations: Reservations = Reservations(self)
@@ -220,15 +223,15 @@ class Station:
 
     def plug_in(self, connector_id: int, vehicle: VehicleSpec) -> None:
         """Put a vehicle on the cable. Raises ChargerError where one is there."""
-        self.charging.plug_in(self._named(connector_id), vehicle)
+        self.arrivals.plug_in(self._named(connector_id), vehicle)
 
     def unplug(self, connector_id: int) -> None:
         """Take the cable out, as the driver does."""
-        self.charging.unplug(self._named(connector_id))
+        self.arrivals.unplug(self._named(connector_id))
 
     async def present(self, id_tag: str, connector_id: int | None = None) -> bool:
         """Hold a card to the reader: it starts a session or stops one; return whether it was accepted."""
-        return await self.charging.present(id_tag, connector_id)
+        return await self.arrivals.present(id_tag, connector_id)
 
     def inject_fault(self, connector_id: int, code: FaultCode) -> None:
         """Let an outlet fail; what runs there ends."""

@@ -30,7 +30,7 @@ class Remote:
         """Begin a session, or wait for its vehicle; with AuthorizeRemoteTxRequests the card is asked about after."""
         station = self._station
         id_tag, connector_id = payload["idTag"], payload.get("connectorId")
-        connector = station.charging.choose(id_tag, connector_id)
+        connector = station.arrivals.choose(id_tag, connector_id)
         if connector is None or not station.registration.accepted or station.rebooting.under_way:
             return _REJECTED
         profile = None
@@ -62,11 +62,12 @@ class Remote:
         if connector.read().fault is FaultCode.CONTACTOR_WELDED:
             return {"status": "UnlockFailed"}
         self._station.charging.end(connector, "UnlockCommand")
+        self._station.arrivals.unlock(connector)
         return {"status": "Unlocked"}
 
     async def _begin(self, connector: Connector, id_tag: str, profile: ChargingProfile | None) -> None:
         station = self._station
         info = await station.authorizing.to_start(id_tag, remote=True)
-        if info is None or not station.charging.allowed(connector, id_tag, info.parent_id_tag):
+        if info is None or not station.arrivals.allowed(connector, id_tag, info.parent_id_tag):
             return
-        station.charging.expect(connector, id_tag, info.parent_id_tag, profile=profile)
+        station.arrivals.expect(connector, id_tag, info.parent_id_tag, profile=profile)

@@ -37,7 +37,7 @@ class Remote:
             return rejected("CSNotAccepted", "the station is not in operation")
         if evse_id is not None and station.connector(evse_id) is None:
             return rejected("UnknownEvse", f"EVSE {evse_id}")
-        connector = station.charging.choose(id_tag, evse_id)
+        connector = station.arrivals.choose(id_tag, evse_id)
         if connector is None:
             return rejected("TxInProgress", "no EVSE is free for it")
         profile = None
@@ -107,8 +107,8 @@ class Remote:
         if info is None:
             return
         parent = info.parent_id_tag or group
-        if station.charging.allowed(connector, id_tag, parent):
-            station.charging.expect(connector, id_tag, parent, remote_start_id=remote_start_id, profile=profile)
+        if station.arrivals.allowed(connector, id_tag, parent):
+            station.arrivals.expect(connector, id_tag, parent, remote_start_id=remote_start_id, profile=profile)
 
 
 def rejected(reason: str, text: str) -> Payload:

@@ -1,0 +1,125 @@
+"""What is known of a station at one moment: readings, transactions and snapshots; plain values, no behaviour."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from evcharging.domain.charger_state import ChargerState, FaultCode
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a charger outlet shows at one moment.
+
+    Attributes:
+        register_wh: The energy register; it never falls.
+        amps, volts: Per phase.
+        power_w: All phases.
+        soc: Of the plugged vehicle as a fraction, None without one.
+        limit_amps: The set point as it counts.
+    """
+
+    register_wh: float
+    amps: float
+    volts: float
+    power_w: float
+    soc: float | None
+    temperature_c: float
+    state: ChargerState
+    fault: FaultCode
+    limit_amps: float
+
+
+@dataclass(slots=True)
+class TransactionRecord:
+    """One transaction as its station knows it; also what is needed to go on with it in another process.
+
+    Attributes:
+        local_id: Made by the station, unique within it; the transaction's name until the CSMS has given one.
+        transaction_id: What the CSMS calls it; None until it has answered. In 2.0.1 always the same as `local_id`.
+        connector_id: From 1.
+        meter_start_wh, meter_wh: The register in whole Wh at the start, and at the end or last sample.
+        started_at_s, ended_at_s: Unix seconds; `ended_at_s` is None while it runs.
+        reason: The standard's stop reason, once it ended.
+        delivered: Whether the CSMS has answered its end.
+        remote_start_id: The request that began it, where there was one (2.0.1).
+        next_event: The number of its next TransactionEvent (2.0.1).
+    """
+
+    station_id: str
+    connector_id: int
+    local_id: str
+    id_tag: str
+    started_at_s: float
+    meter_start_wh: int
+    meter_wh: int
+    transaction_id: int | str | None = None
+    parent_id_tag: str | None = None
+    reservation_id: int | None = None
+    ended_at_s: float | None = None
+    reason: str | None = None
+    began_offline: bool = False
+    delivered: bool = False
+    remote_start_id: int | None = None
+    next_event: int = 0
+
+    @property
+    def energy_wh(self) -> int:
+        """Energy of the transaction so far, in whole Wh: exactly the difference of the two registers."""
+        return self.meter_wh - self.meter_start_wh
+
+
+class ConnectorState(StrEnum):
+    """The state walk of a connector, in the words of 1.6; 2.0.1 folds it into its own five."""
+
+    AVAILABLE = "Available"
+    PREPARING = "Preparing"
+    CHARGING = "Charging"
+    SUSPENDED_EV = "SuspendedEV"
+    SUSPENDED_EVSE = "SuspendedEVSE"
+    FINISHING = "Finishing"
+    RESERVED = "Reserved"
+    UNAVAILABLE = "Unavailable"
+    FAULTED = "Faulted"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSnapshot:
+    """One connector at one moment. `kw` is what flows, `register_wh` its meter."""
+
+    connector_id: int
+    state: ConnectorState
+    kw: float
+    register_wh: float
+    soc: float | None
+    limit_amps: float
+    transaction: TransactionRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class StationSnapshot:
+    """One station at one moment.
+
+    Attributes:
+        connected: Whether it has a socket; `registered` whether its boot was accepted on it.
+        kw: All connectors together.
+        session_kwh: Energy of the transactions that run now.
+        delivered_kwh: Energy of all its transactions since it began, those that run included.
+        register_wh: The registers of all connectors together.
+        queued: Transaction messages still to be delivered.
+        policy: The last decision of the policy engine and its reason, "" before the first.
+    """
+
+    station_id: str
+    running: bool
+    connected: bool
+    registered: bool
+    profile: str
+    kw: float
+    session_kwh: float
+    delivered_kwh: float
+    register_wh: float
+    sessions: int
+    queued: int
+    reconnects: int
+    policy: str
+    connectors: tuple[ConnectorSnapshot, ...]
