@@ -192,6 +192,19 @@ async def test_a_burst_of_transactions_kept_offline_bills_each_with_all_its_inte
     assert [s.status for s in sessions] == ["COMPLETED", "COMPLETED", "ACTIVE"]
 
 
+async def test_a_transaction_of_the_past_takes_no_connector_from_the_one_that_runs(central, station):
+    await station.begins("s-now", id_tag="DEF456")
+    began = central.clock() - timedelta(hours=2)
+    await station.begins("s-late", late=True, id_tag="ABC123", started_at=began)
+    await record(central, "s-late")
+    central.clock.advance(11)
+    await central.sweep.once()
+    assert (await record(central, "s-now")).status == "ACTIVE"
+    await record(central, "s-late", closed)
+    await station.meters("s-late", 1, began=began)
+    assert (await record(central, "s-late", lambda s: s.amended_at)).kwh == Decimal("0.1")
+
+
 async def test_an_end_told_while_another_session_has_the_connector_is_an_end(central, station):
     await station.begins("s-1", id_tag="ABC123")
     await station.begins("s-2", id_tag="DEF456")
