@@ -91,3 +91,7 @@ def _write_reports(outcome: RunOutcome, settings: LoadRunSettings) -> None:
         except OSError as error:
             raise GaveUp(f"--report {file}: cannot be written ({error.strerror})") from None
         sys.stderr.write(f"report: {file}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
