@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -15,12 +15,12 @@ import structlog
 from evcharging.apps.ev_central.api.app import create_app, live_feed
 from evcharging.apps.ev_central.charging_profiles import ChargingProfiles
 from evcharging.apps.ev_central.effects import Effects
-from evcharging.apps.ev_central.errors import InvalidPricing
+from evcharging.apps.ev_central.foundations import Foundations
 from evcharging.apps.ev_central.mqtt_units import MqttUnits
 from evcharging.apps.ev_central.ocpp_calls import OcppCalls
 from evcharging.apps.ev_central.ocpp_registry import OcppRegistry
 from evcharging.apps.ev_central.operations import Operations
-from evcharging.apps.ev_central.prices import Prices, price_of
+from evcharging.apps.ev_central.prices import Prices
 from evcharging.apps.ev_central.readiness import Readiness
 from evcharging.apps.ev_central.recorder import Recorder
 from evcharging.apps.ev_central.settings import CentralSettings
@@ -31,29 +31,21 @@ from evcharging.apps.ev_central.tcp_server import TcpControlPlane
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.view import NetworkView
 from evcharging.apps.ev_central.view_reader import ViewReader
-from evcharging.apps.runtime.behaviour_profiles import load_profiles
 from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.http import bind, is_loopback, serving
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.apps.runtime.service import run_service, until_stopped
 from evcharging.bus.consumer import Consumer, Retry
 from evcharging.bus.protocol import Bus
-from evcharging.domain.behaviour import BehaviourProfile, ProfileError
 from evcharging.messages.charge_points import StatusSource
 from evcharging.messages.control import Registration
 from evcharging.messages.network import SiteSignal
 from evcharging.messages.topics import DRIVER_REQUESTS, REPLIES, STATUS, TELEMETRY
-from evcharging.mqtt.address import MqttAddress
 from evcharging.mqtt.client import AioMqttClient
 from evcharging.mqtt.observer import UnitObserver
-from evcharging.mqtt.protocol import BadAddress
 from evcharging.mqtt.site import site_messages
-from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_url
-from evcharging.store.gateway.tables import SCHEMA as GATEWAY
-from evcharging.store.history.tables import SCHEMA as HISTORY
-from evcharging.store.migrate import migrate_database
+from evcharging.store.database import DatabaseUnavailable
 from evcharging.store.simulator import network, tables
-from evcharging.store.simulator.rows import TariffRow
 
 __all__ = ["main", "serve"]
 
@@ -81,29 +73,19 @@ async def serve(settings: CentralSettings, stop: asyncio.Event) -> None:
             f"--host {settings.host} can be reached from outside: set --api-token (CENTRAL_API_TOKEN), "
             "or listen on 127.0.0.1"
         )
-    mqtt_address = _mqtt_address(settings.mqtt)
-    first_tariff = _first_tariff(settings)
-    profiles = _profiles(settings)
-    try:
-        database = Database(database_url(settings.database), schema=tables.SCHEMA)
-        history = Database(database_url(settings.history_database), schema=HISTORY)
-        gateway = Database(database_url(settings.gateway_database), schema=GATEWAY, read_only=True)
-    except InvalidDatabaseUrl as error:
-        raise UsageError(str(error)) from None
+    foundations = Foundations.of(settings, now())
     bus = settings.create_bus("central")
     http_socket = bind(settings.host, settings.http_port, flag="--http-port")
     tcp_host = settings.host if settings.listen_allow_remote else "127.0.0.1"
     tcp_socket = bind(tcp_host, settings.listen_port, flag="--listen-port")
     try:
-        prices = await until_stopped(stop, _wait_for_database(database, first_tariff))
+        prices = await until_stopped(stop, foundations.prices())
         if prices is not None:
-            central = _Central(settings, database, history, gateway, bus, prices, profiles, mqtt_address)
+            central = _Central(settings, foundations, bus, prices)
             await central.run(stop, http_socket, tcp_socket)
     finally:
         await bus.stop()
-        await database.close()
-        await history.close()
-        await gateway.close()
+        await foundations.close()
         http_socket.close()
         tcp_socket.close()
 
@@ -111,22 +93,12 @@ async def serve(settings: CentralSettings, stop: asyncio.Event) -> None:
 class _Central:
     """The parts of one copy of Central, wired together."""
 
-    def __init__(
-        self,
-        settings: CentralSettings,
-        database: Database,
-        history: Database,
-        gateway: Database,
-        bus: Bus,
-        prices: Prices,
-        profiles: Mapping[str, BehaviourProfile],
-        mqtt_address: MqttAddress | None,
-    ) -> None:
+    def __init__(self, settings: CentralSettings, foundations: Foundations, bus: Bus, prices: Prices) -> None:
         instance_id = settings.instance_id or f"{socket.gethostname()}-{os.getpid()}"
         self._settings = settings
+        database, profiles = foundations.database, foundations.profiles
+        self._foundations = foundations
         self._database = database
-        self._history = history
-        self._gateway = gateway
         self._bus = bus
         self._instance_id = instance_id
         self._relay = OutboxRelay(bus, database, tables.outbox, owner=instance_id, now=now)
@@ -152,7 +124,7 @@ class _Central:
         )
         self._recorder = Recorder(
             bus,
-            history,
+            foundations.history,
             self._view,
             self._swarm_view,
             now=now,
@@ -171,9 +143,8 @@ class _Central:
             handler=self._effects.handle,
             max_records=MOST_RECORDS_A_BATCH,
         )
-        self._mqtt = (
-            AioMqttClient(mqtt_address, client_id=f"central-{instance_id}") if mqtt_address is not None else None
-        )
+        address = foundations.mqtt_address
+        self._mqtt = None if address is None else AioMqttClient(address, client_id=f"central-{instance_id}")
         self._readiness = Readiness(
             bus=bus, database=database, effects=self._consumer, view=self._reader, mqtt=self._mqtt
         )
@@ -200,8 +171,8 @@ class _Central:
             profiles=self._profiles,
             readiness=self._readiness,
             database=self._database,
-            history_database=self._history,
-            gateway_database=self._gateway,
+            history_database=self._foundations.history,
+            gateway_database=self._foundations.gateway,
             api_token=self._settings.api_token,
             now=now,
         )
@@ -290,49 +261,11 @@ class _Central:
                 )
 
 
-async def _wait_for_database(database: Database, first_tariff: TariffRow) -> Prices:
-    while True:
-        try:
-            await migrate_database(database)
-            return await Prices.load(database, first=first_tariff)
-        except DatabaseUnavailable as error:
-            log.warning("waiting for the database", database=repr(database), reason=str(error))
-            await asyncio.sleep(RETRY_S)
-
-
 async def _failing_with(task: asyncio.Task[None]) -> None:
     """Fail when ``task`` does, without taking it along when cancelled: it has to outlive the others to drain."""
     await asyncio.wait([task])
     if not task.cancelled():
         task.result()
-
-
-def _first_tariff(settings: CentralSettings) -> TariffRow:
-    row = TariffRow(
-        valid_from=now(),
-        price_per_kwh=settings.price_per_kwh,
-        solar_price_per_kwh=settings.solar_price_per_kwh,
-        currency=settings.currency,
-    )
-    try:
-        price_of(row)
-    except InvalidPricing as error:
-        raise UsageError(str(error)) from None
-    return row
-
-
-def _profiles(settings: CentralSettings) -> Mapping[str, BehaviourProfile]:
-    try:
-        return load_profiles(settings.swarm_profiles_dir)
-    except ProfileError as error:
-        raise UsageError(f"--swarm-profiles-dir: {error}") from None
-
-
-def _mqtt_address(url: str | None) -> MqttAddress | None:
-    try:
-        return None if url is None else MqttAddress.parse(url)
-    except BadAddress as error:
-        raise UsageError(f"--mqtt: {error}") from None
 
 
 def now() -> datetime:
