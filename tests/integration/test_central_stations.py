@@ -197,6 +197,7 @@ async def test_a_transaction_of_the_past_takes_no_connector_from_the_one_that_ru
     began = central.clock() - timedelta(hours=2)
     await station.begins("s-late", late=True, id_tag="ABC123", started_at=began)
     await record(central, "s-late")
+    await central.sweep.once()
     central.clock.advance(11)
     await central.sweep.once()
     assert (await record(central, "s-now")).status == "ACTIVE"
