@@ -5,6 +5,7 @@ Errors are RFC 9457 problem details.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +27,7 @@ __all__ = ["StandaloneApi", "gateway_app"]
 
 MOST_BODY_BYTES: Final = 1024 * 1024
 MOST_LISTED: Final = 1000
+DIGITS: Final = re.compile("[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _standalone_routes(api: StandaloneApi) -> list[Route]:
     async def transactions(request: Request) -> Response:
         cp_id = request.path_params["cp_id"]
         limit = request.query_params.get("limit", "100")
-        if not limit.isdigit() or not 1 <= int(limit) <= MOST_LISTED:
+        if DIGITS.fullmatch(limit) is None or not 1 <= int(limit) <= MOST_LISTED:
             return _problem(422, "Invalid limit", f"limit is 1 to {MOST_LISTED}, got {limit[:20]!r}")
         found = await api.transactions(cp_id, int(limit))
         if not found and not api.known(cp_id):

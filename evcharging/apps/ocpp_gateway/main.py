@@ -17,6 +17,7 @@ from uuid import uuid4
 import structlog
 from prometheus_client import REGISTRY
 
+from evcharging.apps.ocpp_gateway.admission import OFFERED
 from evcharging.apps.ocpp_gateway.boots import BootTerms
 from evcharging.apps.ocpp_gateway.central_system import CentralSystem, CentralSystemTerms
 from evcharging.apps.ocpp_gateway.gateway import Gateway, tls_context
@@ -36,6 +37,8 @@ from evcharging.messages.base import rfc3339
 from evcharging.messages.network import OcppConfig
 from evcharging.mqtt.address import MqttAddress
 from evcharging.mqtt.publisher import UnitPublisher
+from evcharging.ocpp.errors import CallRejected
+from evcharging.ocpp.schemas import actions, check_request, check_response
 from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_url
 from evcharging.store.gateway import tables
 from evcharging.store.gateway.transactions import TransactionRow, list_transactions
@@ -195,6 +198,7 @@ class _Service:
 
     async def _listen(self, sockets: Sequence[tuple[socket.socket | None, Any]]) -> None:
         """Let stations in once it is known who may come, and which idTags there are."""
+        _read_schemas()
         await self._registrations.wait_caught_up()
         await self.central.wait_ready()
         for sock, tls in sockets:
@@ -252,6 +256,15 @@ def _bound(stack: contextlib.AsyncExitStack, host: str, port: int, flag: str) ->
     sock = bind(host, port, flag=flag)
     stack.callback(sock.close)
     return sock
+
+
+def _read_schemas() -> None:
+    """Compile every schema now: the first stations of a storm would wait for it together."""
+    for version in OFFERED:
+        for action in actions(version):
+            for check in (check_request, check_response):
+                with contextlib.suppress(CallRejected):
+                    check(version, action, {})
 
 
 def _unregistered(cp_id: str) -> OcppConfig:

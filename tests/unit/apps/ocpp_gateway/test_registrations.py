@@ -1,0 +1,106 @@
+"""Registrations as Central publishes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from evcharging.apps.ocpp_gateway.registrations import CHANGED, WITHDRAWN, Registrations
+from evcharging.apps.ocpp_gateway.stations import StationRegistry
+from evcharging.bus.memory import MemoryBus
+from evcharging.bus.memory_log import MemoryLog
+from evcharging.messages.envelope import Event
+from evcharging.messages.network import OcppConfig
+from evcharging.messages.topics import OCPP_CONFIG
+
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+DEADLINE_S = 10
+
+
+class Reading:
+    def __init__(self, bus: MemoryBus, *, open_registration: bool) -> None:
+        self.bus = bus
+        self.dropped: list[tuple[str, str]] = []
+        self.stations = StationRegistry(
+            open_registration=open_registration, default=lambda cp_id: OcppConfig(ts=NOW, cp_id=cp_id)
+        )
+        self.registrations = Registrations(
+            bus, self.stations, drop=lambda cp_id, why: self.dropped.append((cp_id, why))
+        )
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+
+async def say(bus: MemoryBus, cp_id: str = "CP-001", **fields: Any) -> None:
+    message = OcppConfig(ts=NOW, cp_id=cp_id, **fields)
+    await bus.publish(Event(OCPP_CONFIG, message, f"{cp_id}-{fields}", "central"))
+
+
+@asynccontextmanager
+async def reading(bus: MemoryBus, *, open_registration: bool = False) -> AsyncIterator[Reading]:
+    made = Reading(bus, open_registration=open_registration)
+    async with made.registrations:
+        task = asyncio.create_task(made.registrations.run())
+        await asyncio.wait_for(made.registrations.wait_caught_up(), DEADLINE_S)
+        yield made
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_was_registered_before_is_known_once_it_has_caught_up() -> None:
+    bus = MemoryBus(MemoryLog())
+    await say(bus, security_profile=1)
+    await say(bus, security_profile=2)
+    async with reading(bus) as read:
+        found = read.stations.find("CP-001")
+        assert found is not None
+        assert found.security_profile == 2
+        assert read.registrations.progressing
+
+
+async def test_a_withdrawn_registration_ends_the_stations_connection() -> None:
+    bus = MemoryBus(MemoryLog())
+    await say(bus)
+    async with reading(bus) as read:
+        read.dropped.clear()
+        await say(bus, deleted=True)
+        await read.until(lambda: read.dropped)
+        assert read.dropped == [("CP-001", WITHDRAWN)]
+        assert read.stations.find("CP-001") is None
+
+
+async def test_a_record_without_a_value_withdraws_too() -> None:
+    bus = MemoryBus(MemoryLog())
+    await say(bus)
+    async with reading(bus) as read:
+        read.dropped.clear()
+        await bus.publish_raw(OCPP_CONFIG.name, b"CP-001", None, [])
+        await read.until(lambda: read.dropped)
+        assert read.stations.find("CP-001") is None
+
+
+async def test_new_credentials_end_the_connection_and_other_changes_do_not() -> None:
+    bus = MemoryBus(MemoryLog())
+    await say(bus, security_profile=1, password_hash="one")
+    async with reading(bus) as read:
+        read.dropped.clear()
+        await say(bus, security_profile=1, password_hash="one", boot_status="Pending")
+        await say(bus, security_profile=1, password_hash="two")
+        await read.until(lambda: read.dropped)
+        assert read.dropped == [("CP-001", CHANGED)]
+
+
+async def test_with_open_registration_a_withdrawal_ends_nothing() -> None:
+    bus = MemoryBus(MemoryLog())
+    await say(bus)
+    async with reading(bus, open_registration=True) as read:
+        read.dropped.clear()
+        await say(bus, deleted=True)
+        await read.until(lambda: read.stations.registered("CP-001") is None)
+        assert read.dropped == []
