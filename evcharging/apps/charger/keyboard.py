@@ -57,7 +57,7 @@ def keys_heard(press: Callable[[str], None], descriptor: int | None = None) -> I
     ``descriptor`` is standard input unless given. The terminal is as before afterwards.
     """
     if descriptor is None:
-        descriptor = sys.stdin.fileno() if sys.stdin is not None and not sys.stdin.closed else -1
+        descriptor = _standard_input()
     if descriptor < 0 or not os.isatty(descriptor):
         yield False
         return
@@ -78,3 +78,11 @@ def keys_heard(press: Callable[[str], None], descriptor: int | None = None) -> I
     finally:
         loop.remove_reader(descriptor)
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _standard_input() -> int:
+    """Its descriptor, -1 where it is closed or has none, as where a program was given something in its place."""
+    try:
+        return sys.stdin.fileno() if sys.stdin is not None else -1
+    except (OSError, ValueError):
+        return -1

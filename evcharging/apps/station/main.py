@@ -8,35 +8,35 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from ssl import SSLContext
 
 import structlog
 from rich.console import Console
 
 from evcharging.apps.charger.keyboard import keys_heard
-from evcharging.apps.runtime.behaviour_profiles import load_profiles
-from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.service import run_service
+from evcharging.apps.station.assembly import (
+    left_open,
+    make_station,
+    memory_of,
+    profile_of,
+    queue_of,
+    registers_of,
+    station_settings,
+    tls_of,
+)
 from evcharging.apps.station.can_charger import CanCharger
 from evcharging.apps.station.keys import LEGEND, StationKeys
 from evcharging.apps.station.memory import BadMemory, StationMemory
 from evcharging.apps.station.mqtt_feed import MqttFeed
 from evcharging.apps.station.outlets import Outlets
-from evcharging.apps.station.settings import BY_HAND, StationAppSettings
+from evcharging.apps.station.settings import StationAppSettings
 from evcharging.apps.station.terminal import Terminal
-from evcharging.domain.behaviour import BehaviourProfile, ProfileError, UnknownProfile, profile_named
 from evcharging.domain.charger_state import ChargerError
 from evcharging.mqtt.address import MqttAddress
 from evcharging.mqtt.publisher import UnitPublisher
-from evcharging.ocpp.client_tls import BadTlsFile, client_tls
 from evcharging.ocpp.station.clock import LoopClock
 from evcharging.ocpp.station.environment import SharedEnvironment
-from evcharging.ocpp.station.fault_kinds import FaultPlan
-from evcharging.ocpp.station.faults import FaultyFrames
-from evcharging.ocpp.station.interfaces import QueueStore, StationSettings, TransactionRecord
-from evcharging.ocpp.station.queue_file import QueueFile, QueueFileError
 from evcharging.ocpp.station.station import Station
-from evcharging.ocpp.websocket_client import dial
 
 __all__ = ["main", "station"]
 
@@ -58,27 +58,26 @@ async def station(settings: StationAppSettings, stop: asyncio.Event) -> None:
     terminal = Terminal(Console(highlight=False), as_json=settings.log_format == "json")
     clock = LoopClock()
     environment = SharedEnvironment(price=settings.price, currency=settings.currency, hour=_hour())
-    profile, tls = _profile(settings), _tls(settings)
+    profile, tls = profile_of(settings), tls_of(settings)
     async with contextlib.AsyncExitStack() as stack:
-        memory, queue = _memory(settings), _queue(settings)
+        memory, queue = memory_of(settings), queue_of(settings)
         if queue is not None:
             stack.callback(queue.close)
         outlets = Outlets(settings.can, settings.spec, settings.vehicle, stack)
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(outlets.run()), group.create_task(_follow_hour(environment))]
             try:
-                registers_wh = _registers(memory, settings.connectors)
+                registers_wh = registers_of(memory, settings.connectors)
                 chargers = [
                     await outlets.open(channel, register_wh=register_wh)
                     for channel, register_wh in zip(settings.channels, registers_wh, strict=True)
                 ]
-                left = () if memory is None else _left(memory, chargers)
-                one = Station(
-                    _station_settings(settings, profile, tls, queue, clock, terminal, left),
+                left = () if memory is None else left_open(memory, chargers)
+                one = make_station(
+                    station_settings(settings, profile, tls, queue, clock, terminal, left),
                     clock=clock,
                     environment=environment,
                     listener=terminal,
-                    dial=dial,
                     chargers=lambda number: chargers[number - 1],
                 )
                 for number, charger in enumerate(chargers, 1):
@@ -121,98 +120,6 @@ async def _live(
     if not running.done():
         await one.stop()
     await running
-
-
-def _station_settings(
-    settings: StationAppSettings,
-    profile: BehaviourProfile | None,
-    tls: SSLContext | None,
-    queue: QueueStore | None,
-    clock: LoopClock,
-    terminal: Terminal,
-    left: Sequence[TransactionRecord],
-) -> StationSettings:
-    plan = FaultPlan.parse(settings.faults)
-    faults = FaultyFrames(
-        plan,
-        version=settings.version,
-        seed=settings.seed,
-        call_later=clock.call_later,
-        on_fault=lambda kind: terminal.fault(settings.id, kind),
-        on_judgement=lambda judgement: terminal.judged(settings.id, judgement),
-    )
-    return StationSettings(
-        station_id=settings.id,
-        csms_url=settings.csms_url,
-        version=settings.version,
-        connectors=settings.connectors,
-        spec=settings.spec,
-        profile=profile,
-        password=None if settings.password is None else settings.password.get_secret_value(),
-        ssl_context=tls,
-        seed=settings.seed,
-        configuration=settings.configured,
-        queue=queue,
-        resume=left,
-        faults=faults if plan.rates else None,
-        vehicles_come=profile is not None,
-        watch_interval_s=1.0,
-    )
-
-
-def _profile(settings: StationAppSettings) -> BehaviourProfile | None:
-    if settings.profile == BY_HAND:
-        return None
-    try:
-        return profile_named(load_profiles(settings.profiles_dir), settings.profile)
-    except (ProfileError, UnknownProfile) as error:
-        raise UsageError(f"--profile {settings.profile}: {error}") from None
-
-
-def _tls(settings: StationAppSettings) -> SSLContext | None:
-    if not settings.csms_url.startswith("wss:"):
-        if settings.ca or settings.client_cert or settings.client_key:
-            raise UsageError(f"--ca, --client-cert and --client-key are for wss://; got --csms-url {settings.csms_url}")
-        return None
-    try:
-        return client_tls(ca_file=settings.ca, cert_file=settings.client_cert, key_file=settings.client_key)
-    except BadTlsFile as error:
-        raise UsageError(f"--ca, --client-cert or --client-key: {error}") from None
-
-
-def _queue(settings: StationAppSettings) -> QueueStore | None:
-    if settings.queue_file is None:
-        return None
-    try:
-        return QueueFile(settings.queue_file, sync=True)
-    except QueueFileError as error:
-        raise UsageError(f"--queue-file {error}") from None
-    except OSError as error:
-        raise UsageError(f"--queue-file {settings.queue_file}: cannot be used ({error.strerror})") from None
-
-
-def _memory(settings: StationAppSettings) -> StationMemory | None:
-    """Beside the queue file: what has to be known again together with it."""
-    if settings.queue_file is None:
-        return None
-    try:
-        return StationMemory(settings.queue_file.with_name(settings.queue_file.name + ".open"), settings.id)
-    except BadMemory as error:
-        raise UsageError(f"--queue-file: {error}") from None
-
-
-def _registers(memory: StationMemory | None, connectors: int) -> list[float]:
-    known = () if memory is None else memory.registers_wh
-    return [known[number] if number < len(known) else 0.0 for number in range(connectors)]
-
-
-def _left(memory: StationMemory, chargers: Sequence[CanCharger]) -> tuple[TransactionRecord, ...]:
-    """The transactions that a kill left open, with the energy until the charger stopped."""
-    for record in memory.transactions:
-        if record.ended_at_s is None and record.connector_id <= len(chargers):
-            register_wh = chargers[record.connector_id - 1].advance(0.0).register_wh
-            record.meter_wh = max(record.meter_wh, int(register_wh))
-    return memory.transactions
 
 
 async def _remember(one: Station, memory: StationMemory) -> None:

@@ -59,7 +59,7 @@ class Terminal:
         shown = _CONTROL.sub("?", line)
         stamp = _STAMP.match(shown)
         begins = stamp.end() if stamp else 0
-        text = Text(shown[:begins], style="dim")
+        text = Text().append(shown[:begins], style="dim")
         message = shown[begins:]
         text.append(message, style=next((style for rule, style in _STYLES if rule.search(message)), ""))
         self._console.print(text, soft_wrap=True)
