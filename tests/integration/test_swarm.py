@@ -83,7 +83,7 @@ async def test_a_worker_that_died_leaves_its_stations_to_the_next_with_register_
     assert csms.stops[1]["reason"] == "PowerLoss"
     assert csms.stops[1]["meter_stop"] >= before.register_wh - 1
     assert after.register_wh >= csms.stops[1]["meter_stop"]
-    assert csms.open == {2}
+    await rig.until(lambda: csms.open == {2})
     assert csms.repeated_stops == 0
 
 

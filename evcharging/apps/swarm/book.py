@@ -25,6 +25,7 @@ from evcharging.messages.envelope import Event, new_traceparent
 from evcharging.messages.network import SwarmState, SwarmStatus
 from evcharging.messages.topics import SWARM_STATUS
 from evcharging.ocpp.station.interfaces import StationSnapshot
+from evcharging.ocpp.station.outbox import Kind
 
 __all__ = ["REFRESH_S", "StatusBook"]
 
@@ -271,12 +272,12 @@ class _Entry:
 
 
 def _signature(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Signature:
-    """What makes a station another one to others; its meter does not."""
+    """What makes a station another one to others; its meter, and what it has to say of that, does not."""
     return (
         snapshot.running,
         snapshot.connected,
         snapshot.policy,
-        len(queue),
+        tuple(entry["key"] for entry in queue if entry.get("kind") != Kind.METER),
         tuple(
             (
                 connector.state,

@@ -100,7 +100,7 @@ class Fleet:
         except (UnknownProfile, TooManyStations, ValueError) as error:
             return str(error)
         past = past_of(self._memory.last(station_id))
-        queue = KeptQueue(past.queue, on_change=lambda: self._book.mark(station_id, urgent=True))
+        queue = KeptQueue(past.queue, on_change=lambda: self._book.mark(station_id))
         begun = self._running[station_id] = _Begun(
             desired, self._memory.term(station_id) + 1, before_it_began(station_id, desired.profile, past)
         )

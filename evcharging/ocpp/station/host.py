@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 CALM_AFTER_S = 60.0
 CUT_WITHIN_S = 5.0
-STOPPED_AT_ONCE = 64
+STOPPED_AT_ONCE = 256
 
 
 class HostedStation(Protocol):

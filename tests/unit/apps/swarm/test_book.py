@@ -91,6 +91,18 @@ async def test_a_change_is_said_and_what_looks_the_same_is_not(rig):
     assert len(await rig.said()) == 2
 
 
+async def test_a_message_that_waits_for_its_answer_is_said_unless_it_is_a_mere_meter_value(rig):
+    rig.open()
+    await rig.until_said(1)
+    rig.queues["S-1"].append({"key": 1, "kind": "meter"})
+    rig.book.mark("S-1")
+    await rig.settle()
+    assert len(await rig.said()) == 1
+    rig.queues["S-1"].append({"key": 2, "kind": "end"})
+    rig.book.mark("S-1")
+    assert len((await rig.until_said(2))[-1].handover.queue) == 2
+
+
 async def test_what_is_urgent_is_said_even_if_it_looks_the_same(rig):
     rig.open()
     await rig.until_said(1)
