@@ -21,6 +21,8 @@ TOP: Final = 12
 BOTTOM: Final = 28
 _TICKS: Final = 4
 _X_TICKS: Final = 6
+_LEAST: Final = 1e-9
+"""What is less is drawn as nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def chart(title: str, at_s: Sequence[float], lines: Sequence[Line], *, tell: Cal
 
 def ticks(highest: float, *, most: int = _TICKS) -> list[float]:
     """Return round figures from 0 up to the first at or above ``highest``, about ``most`` of them."""
-    if highest <= 0.0 or not math.isfinite(highest):
+    if not _LEAST <= highest < math.inf:
         return [0.0, 1.0]
     rough = highest / most
     power = 10.0 ** math.floor(math.log10(rough))

@@ -1,0 +1,85 @@
+import re
+from html.parser import HTMLParser
+
+from evcharging.apps.load_run.ledger import Ledger
+from evcharging.apps.load_run.report_html import body, page
+from tests.support.load_run import outcome
+
+VOID = {"meta", "line", "circle", "polyline", "polygon", "br"}
+
+
+class Balanced(HTMLParser):
+    """Fails for a tag that is not closed where it should be, and keeps tags and addresses."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.addresses = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in {"src", "href", "action"}]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def read(text):
+    parser = Balanced()
+    parser.feed(text)
+    assert parser.open == []
+    return parser
+
+
+def test_a_report_is_one_file_without_script_or_address():
+    text = page(outcome("failures > 0"))
+    found = read(text)
+    assert not {"script", "link", "img", "iframe"} & set(found.tags)
+    assert found.addresses == []
+    assert not re.search(r"url\(|@import|https?://", text)
+
+
+def test_it_shows_verdict_actions_ledger_faults_and_charts():
+    text = page(outcome("failures > 0"))
+    for word in (
+        "failed",
+        "crossed",
+        "Heartbeat",
+        "InternalError",
+        "250 ms",
+        "never acknowledged",
+        "bad-json",
+        "background",
+    ):
+        assert word in text
+    assert text.count("<svg") == 6
+
+
+def test_what_others_chose_is_escaped():
+    text = page(outcome())
+    assert "S&lt;1&gt;" in text
+    assert "closed with &lt;1006&gt;" in text
+    assert "?a=1&amp;b=2" in text
+    assert "<1006>" not in text
+
+
+def test_without_thresholds_nothing_passes_or_fails():
+    assert "badge" not in body(outcome())
+    assert "passed" in body(outcome("failures > 99"))
+
+
+def test_a_clean_ledger_says_so():
+    assert "Every transaction and every Wh is accounted for." in body(outcome(ledger=Ledger().figures()))
+
+
+def test_an_early_stop_is_told():
+    assert "Stopped before its end." in body(outcome(stopped_early=True))
+
+
+def test_a_run_without_points_or_faults_has_no_empty_sections():
+    text = body(outcome(points=(), faults=()))
+    assert "Over time" not in text
+    assert "Protocol faults" not in text
+    read(text)
