@@ -30,6 +30,7 @@ from evcharging.messages.envelope import new_traceparent
 from evcharging.ocpp.errors import CallRejected
 from evcharging.ocpp.schemas import check_request
 from evcharging.ocpp.versions import OcppVersion
+from evcharging.store.simulator.stations import find_station
 
 __all__ = ["ANSWER_WITHIN_S", "OcppCalls"]
 
@@ -84,7 +85,9 @@ class OcppCalls:
         await work.load(cp_ids=[cp_id])
         point = work.charge_points.get(cp_id)
         if point is None:
-            raise UnknownChargePoint(cp_id)
+            if await find_station(work.transaction, cp_id) is None:
+                raise UnknownChargePoint(cp_id)
+            raise NotConnected(cp_id, "it is registered and has never connected")
         try:
             version = OcppVersion(point.ocpp_version or DEFAULT_VERSION)
         except ValueError:

@@ -9,12 +9,13 @@ import orjson
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import TypeAdapter
 
-from evcharging.apps.ev_central.api.dependencies import PartsOf
+from evcharging.apps.ev_central.api.dependencies import Parts, PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.ocpp_models import ReservationOut, TransactionOut
 from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor, sealed_cursor
 from evcharging.apps.ev_central.api.problems import Refused
 from evcharging.apps.ev_central.errors import UnknownChargePoint
+from evcharging.apps.ev_central.ocpp_errors import UnknownRegistration
 from evcharging.messages.base import CpId
 from evcharging.store.gateway import reading
 
@@ -60,8 +61,8 @@ async def transactions(
     before = None if moment is None else (moment, last)
     async with parts.gateway.begin() as transaction:
         found = await reading.transactions_of(transaction, cp_id, before=before, limit=limit + 1)
-    if not found and cp_id not in parts.view:
-        raise UnknownChargePoint(cp_id)
+    if not found:
+        await _require_known(parts, cp_id)
     page = found[:limit]
     more = _cursor(page[-1].created_at, page[-1].session_id) if len(found) > limit else None
     body = TRANSACTIONS.dump_json([TransactionOut.of(record) for record in page])
@@ -84,8 +85,8 @@ async def reservations(
     before = None if moment is None else (moment, int(last))
     async with parts.gateway.begin() as transaction:
         found = await reading.reservations_of(transaction, cp_id, now=parts.now(), before=before, limit=limit + 1)
-    if not found and cp_id not in parts.view:
-        raise UnknownChargePoint(cp_id)
+    if not found:
+        await _require_known(parts, cp_id)
     page = found[:limit]
     more = _cursor(page[-1].created_at, str(page[-1].reservation_id)) if len(found) > limit else None
     body = RESERVATIONS.dump_json([ReservationOut.of(record) for record in page])
@@ -121,6 +122,15 @@ async def call(parts: PartsOf, cp_id: OfPath, action: Action, payload: Payload) 
     charge point's own, also where its status says that it refuses; it is waited for for 30 s.
     """
     return Response(orjson.dumps(await parts.calls.call(cp_id, action, payload)), media_type="application/json")
+
+
+async def _require_known(parts: Parts, cp_id: str) -> None:
+    """A station that was registered and has never connected is known too."""
+    if cp_id not in parts.view:
+        try:
+            await parts.registry.station(cp_id)
+        except UnknownRegistration:
+            raise UnknownChargePoint(cp_id) from None
 
 
 def _cursor(created_at: datetime, last: str) -> str:

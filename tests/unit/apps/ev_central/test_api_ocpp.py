@@ -158,6 +158,13 @@ async def test_a_charge_point_that_cannot_be_called_is_told_as_unknown_or_not_co
     assert (away.status_code, away.json()["code"]) == (409, "not_connected")
 
 
+async def test_a_station_that_is_registered_and_has_never_connected_is_known(web):
+    await web.http.post("/api/v1/ocpp-stations", json={"cp_id": "ST-1"})
+    answer = await web.http.post("/api/v1/ocpp/ST-1/Reset", json={"type": "Soft"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_connected")
+    assert (await web.http.get("/api/v1/ocpp/ST-1/transactions")).json() == []
+
+
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"{", b""])
 async def test_what_is_no_json_object_is_refused(web, station, body):
     answer = await web.http.post("/api/v1/ocpp/ST-1/Reset", content=body, headers={"Content-Type": "application/json"})
