@@ -12,6 +12,8 @@ from evcharging.store.database import database_beside
 
 __all__ = ["MigrateSettings"]
 
+GATEWAY_FILE = Path("gateway.db")
+
 
 class MigrateSettings(ServiceSettings):
     """Flags of ``evcharging migrate``; the variables are those of Central and of the gateway."""
@@ -40,10 +42,10 @@ class MigrateSettings(ServiceSettings):
         validation_alias=AliasChoices("gateway_database_url", "OCPP_GATEWAY_DATABASE_URL"),
         description="the OCPP gateways'; unset: gateway.db beside, in PostgreSQL the same database",
     )
-    gateway_db_path: Path | None = Field(
-        None,
+    gateway_db_path: Path = Field(
+        GATEWAY_FILE,
         validation_alias=AliasChoices("gateway_db_path", "OCPP_GATEWAY_DB_PATH"),
-        description="the OCPP gateways' SQLite file, where they have been given one",
+        description="the OCPP gateways' SQLite file; as it is here it is meant to be beside Central's",
     )
 
     @property
@@ -67,8 +69,8 @@ class MigrateSettings(ServiceSettings):
         Raises:
             InvalidDatabaseUrl: it is to be beside a database that is none.
         """
-        given = _given(self.gateway_database_url) or (str(self.gateway_db_path) if self.gateway_db_path else None)
-        return given or database_beside(self.database, "gateway.db")
+        file = None if self.gateway_db_path == GATEWAY_FILE else str(self.gateway_db_path)
+        return _given(self.gateway_database_url) or file or database_beside(self.database, GATEWAY_FILE.name)
 
 
 def _given(url: SecretStr | None) -> str | None:
