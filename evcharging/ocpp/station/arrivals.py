@@ -73,6 +73,8 @@ class Arrivals:
     ) -> None:
         """A card was accepted: begin with the vehicle that is there, else wait for one."""
         station = self._station
+        if station.stopping:
+            return
         timer = station.clock.call_later(
             station.parameters.connection_timeout_s, lambda: self._nobody_came(connector, expected)
         )

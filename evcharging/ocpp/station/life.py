@@ -44,7 +44,8 @@ class Life:
         if not self._profile.sessions:
             return
         while True:
-            await self._station.clock.sleep(self._profile.pause_s.at(self._station.rng.random()))
+            pause_s = self._profile.pause_s.at(self._station.rng.random())
+            await self._station.clock.sleep(max(APPROACH_S, pause_s))  # the last vehicle has to leave
             await self._session()
 
     def environment_changed(self) -> None:

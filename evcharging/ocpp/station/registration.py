@@ -46,7 +46,7 @@ class Registration:
     @property
     def may_transact(self) -> bool:
         """Whether transactions may begin: not while Pending or Rejected; an outage before any answer stops none."""
-        return self.status in {None, RegistrationStatus.ACCEPTED}
+        return not self._station.stopping and self.status in {None, RegistrationStatus.ACCEPTED}
 
     async def register(self) -> None:
         """Boot on a new socket until accepted, unless it was before. Raises OcppError where the connection ends."""

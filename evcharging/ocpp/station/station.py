@@ -66,6 +66,7 @@ class Station:
     __slots__ = (
         "__weakref__",
         "_group",
+        "_living",
         "_running",
         "arrivals",
         "authorization",
@@ -92,6 +93,7 @@ class Station:
         "reservations",
         "rng",
         "settings",
+        "stopping",
         "wire",
     )
 
@@ -154,7 +156,10 @@ class Station:
             store=settings.queue,
         )
         self._group: asyncio.TaskGroup | None = None
+        self._living: asyncio.Task[None] | None = None
         self._running = False
+        self.stopping = False
+        """Whether it was told to stop: no session begins any more."""
 
     @property
     def online(self) -> bool:
@@ -185,7 +190,7 @@ class Station:
                 resume(self)
                 self.metering.reset_aligned()
                 if self.life is not None:
-                    self._group.create_task(self.life.run())
+                    self._living = self._group.create_task(self.life.run())
                 await self.link.run()
                 raise _Ended  # noqa: TRY301 - the one way to end a task group and all that is in it
         except* _Ended:
@@ -204,6 +209,11 @@ class Station:
         if not self._running:
             return
         self.log(wording.shutdown(reason))
+        self.stopping = True
+        if self._living is not None:
+            self._living.cancel()
+        for connector in self.connectors:
+            connector.forget_expected()
         self.charging.end_all(reason)
         if self.online:
             try:

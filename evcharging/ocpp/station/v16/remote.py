@@ -31,7 +31,7 @@ class Remote:
         station = self._station
         id_tag, connector_id = payload["idTag"], payload.get("connectorId")
         connector = station.arrivals.choose(id_tag, connector_id)
-        if connector is None or not station.registration.accepted or station.rebooting.under_way:
+        if connector is None or not station.registration.accepted or station.rebooting.under_way or station.stopping:
             return _REJECTED
         profile = None
         if "chargingProfile" in payload:

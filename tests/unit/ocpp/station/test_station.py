@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from evcharging.domain.behaviour import BehaviourProfile, Range
 from evcharging.ocpp.station.interfaces import StationControl, StationSettings
 from evcharging.ocpp.versions import OcppVersion
 from tests.support.station_world import Csms, World, living
@@ -101,3 +102,20 @@ async def test_nothing_of_a_csms_that_talks_nonsense_harms_the_station():
 def test_a_password_is_in_no_repr():
     settings = StationSettings(station_id="CP", csms_url="ws://x", version=OcppVersion.V16, password="secret-word")
     assert "secret-word" not in repr(settings)
+
+
+async def test_a_station_that_stops_begins_no_session_any_more():
+    busy = BehaviourProfile(name="busy", pause_s=Range(0.0, 0.0), stay_s=Range(5.0, 5.0))
+    csms = Csms()
+    async with living(csms, profile=busy) as world:
+        await world.clock.advance(7)
+        csms.silent = {"StopTransaction"}
+        stopping = asyncio.create_task(world.station.stop())
+        await world.clock.advance(60)
+        assert await csms.call("RemoteStartTransaction", {"idTag": "TAG"}) == {"status": "Rejected"}
+        assert not stopping.done()
+        assert world.csms.socket is not None
+        world.csms.socket.abort()
+        await world.clock.advance(1)
+        assert len(world.ear.began) == len(world.ear.ended)
+        await stopping
