@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +11,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert
 from sqlalchemy.exc import IntegrityError
 
-from evcharging.store.database import Database, database_url
+from evcharging.store.database import Database
 from evcharging.store.gateway import tables
 from evcharging.store.migrate import migrate_database, schema_version
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(database_url(str(tmp_path / "gateway.db")), schema=tables.SCHEMA)
-    await migrate_database(database)
-    yield database
-    await database.close()
 
 
 def a_transaction(**changes: Any) -> dict[str, Any]:
