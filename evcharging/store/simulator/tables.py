@@ -123,7 +123,7 @@ sessions = Table(
     Index("sessions_by_time", "created_at", "session_id"),
     Index(
         "active_sessions",
-        "status",
+        "cp_id",
         sqlite_where=text("status = 'ACTIVE'"),
         postgresql_where=text("status = 'ACTIVE'"),
     ),

@@ -88,10 +88,15 @@ def upgrade() -> None:
         sqlite_where=HAS_ITS_CONNECTOR,
         postgresql_where=HAS_ITS_CONNECTOR,
     )
+    # By charge point, since the unique index no longer holds every active session.
+    op.drop_index("active_sessions", "sessions")
+    op.create_index("active_sessions", "sessions", ["cp_id"], sqlite_where=ACTIVE, postgresql_where=ACTIVE)
 
 
 def downgrade() -> None:
     """Undo it. Where two sessions of one connector are open, they have to be closed first."""
+    op.drop_index("active_sessions", "sessions")
+    op.create_index("active_sessions", "sessions", ["status"], sqlite_where=ACTIVE, postgresql_where=ACTIVE)
     op.drop_index(INDEX, "sessions")
     op.create_index(
         INDEX, "sessions", ["cp_id", "connector_id"], unique=True, sqlite_where=ACTIVE, postgresql_where=ACTIVE
