@@ -30,7 +30,11 @@ OURS = {name: service for name, service in COMPOSE["services"].items() if servic
 THEIRS = {name: service for name, service in COMPOSE["services"].items() if name not in OURS}
 FOUND_BY_NAME = {"asyncpg", "websockets"}
 """Dependencies that another one imports when a URL or a protocol asks for it."""
-REQUIRED_FLAGS = {"monitor": ["--cp-id", "CP-001"], "driver": ["--driver-id", "driver-alice"]}
+REQUIRED_FLAGS = {
+    "monitor": ["--cp-id", "CP-001"],
+    "driver": ["--driver-id", "driver-alice"],
+    "swarm": ["--csms-url", "ws://localhost:9000/ocpp"],
+}
 
 
 @pytest.fixture(autouse=True)
