@@ -8,6 +8,8 @@ from evcharging.apps.ocpp_gateway.link import ChargePointLink
 
 __all__ = ["Links"]
 
+SEEN_AT_MOST = 100_000
+
 
 class Links:
     """The links that count.
@@ -21,6 +23,7 @@ class Links:
         self._wall_ns = wall_ns
         self._last_epoch = 0
         self._current: dict[str, ChargePointLink] = {}
+        self._seen: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._current)
@@ -32,11 +35,18 @@ class Links:
         """The station's link, or None where it is not connected here."""
         return self._current.get(cp_id)
 
+    def seen(self, cp_id: str) -> bool:
+        """Whether the station was ever connected here, as far as the last `SEEN_AT_MOST` are remembered."""
+        return cp_id in self._seen
+
     def enter(self, link: ChargePointLink) -> ChargePointLink | None:
         """Give ``link`` the current epoch; returns the one that it replaces, which is for the caller to close."""
         self._last_epoch = link.epoch = max(self._wall_ns(), self._last_epoch + 1)
         replaced = self._current.get(link.cp_id)
         self._current[link.cp_id] = link
+        self._seen[link.cp_id] = None
+        if len(self._seen) > SEEN_AT_MOST:
+            del self._seen[next(iter(self._seen))]
         return replaced
 
     def leave(self, link: ChargePointLink) -> bool:

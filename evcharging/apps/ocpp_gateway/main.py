@@ -150,7 +150,7 @@ class _Service:
             links=self.gateway.links,
             call=self._orders.call,
             transactions=self._transactions,
-            known=lambda cp_id: self.central.points.get(cp_id) is not None,
+            known=self.gateway.links.seen,
         )
 
     async def run(
