@@ -160,9 +160,10 @@ async def quiet_sessions(
                 and_(s.c.phase == Phase.SUPPLYING.value, s.c.source == "ocpp", heard < station_heard_before),
             )
         )
-        .order_by(s.c.created_at)
     )
-    return [_session(row) for row in (await transaction.execute(statement)).mappings()]
+    # Sorted here: asked to, SQLite would go through every session there ever was in the order of their time.
+    found = [_session(row) for row in (await transaction.execute(statement)).mappings()]
+    return sorted(found, key=lambda session: session.created_at)
 
 
 async def save_sessions(transaction: AsyncConnection, rows: Sequence[SessionRow]) -> None:
