@@ -58,7 +58,7 @@ class SwarmSettings(KafkaServiceSettings):
     hand_over: bool = Field(
         False, description="at a stop leave transactions to the worker that comes next; else they end here"
     )
-    drain_s: float = Field(8.0, gt=0, le=60, description="longest time for ending transactions at a stop")
+    drain_s: float = Field(15.0, gt=0, le=60, description="longest time for ending transactions at a stop")
     site_id: str = Field("site-1", min_length=1, max_length=48, description="site whose price and sun hold here")
     metrics_port: int = Field(9100, ge=0, le=65535, description="HTTP port of metrics and health; 0 takes any free one")
     host: str = Field("127.0.0.1", description="address that HTTP listens on; it only reads, and asks for no password")

@@ -21,6 +21,10 @@ from evcharging.apps.up.spec import Restart, ServiceSpec, python_service
 __all__ = ["Layout", "addresses_of", "charge_point_ids", "plan"]
 
 
+SWARM_STOPS_WITHIN_S = 30.0
+"""A thousand transactions are to be ended, and the CSMS is to answer each."""
+
+
 class StopStage(IntEnum):
     """Who stops when: what causes work first, what carries it last.
 
@@ -248,6 +252,7 @@ def _swarm_worker(layout: Layout, client: httpx.AsyncClient, number: int) -> Ser
         loads_early=True,
         ready=answers_ready(client, f"http://{HOST}:{port}/ready"),
         stop_stage=StopStage.ENGINES,
+        stop_within_s=SWARM_STOPS_WITHIN_S,
     )
 
 

@@ -127,6 +127,18 @@ async def test_a_claim_is_waited_for_once_and_said_once(rig):
     assert len(await rig.said()) == said
 
 
+async def test_what_the_log_has_already_is_not_said_again(rig):
+    rig.open()
+    rig.queues["S-1"].append({"key": 1, "kind": "meter"})
+    await rig.book.written("S-1")
+    said = len(await rig.said())
+    await rig.book.written("S-1")
+    assert len(await rig.said()) == said
+    rig.change(register_wh=101.0)
+    await rig.book.written("S-1")
+    assert len(await rig.said()) == said + 1
+
+
 async def test_nobody_waits_for_ever_for_a_log_that_does_not_acknowledge(rig, monkeypatch):
     monkeypatch.setattr(book_module, "WRITTEN_WITHIN_S", 0.05)
     rig.open()
