@@ -128,7 +128,7 @@ class CentralSystem:
         self._bus = bus
         self.points = ChargePoints()
         self.price = SitePrice(terms.site_id)
-        self._feed = MqttFeed(self.points, price=lambda: (self.price.per_kwh, self.price.currency), now=now)
+        self.mqtt_feed = MqttFeed(self.points, price=lambda: (self.price.per_kwh, self.price.currency), now=now)
         self.sender = Sender(bus)
         self.relay = OutboxRelay(bus, database, tables.outbox, owner=name, now=now)
         self.writes = Writes(database, self.relay, owner=name, now=now, hold_s=terms.hold_s, told=self._tell_mqtt)
@@ -299,7 +299,7 @@ class CentralSystem:
 
     def _tell_mqtt(self, event: Event[Any]) -> None:
         if self._mqtt is not None:
-            self._feed.published(event, self._mqtt)
+            self.mqtt_feed.published(event, self._mqtt)
 
     def _on_target(self, point: ChargePoint, transaction: OpenTransaction) -> None:
         self._end(point, transaction, EndReason.TARGET_REACHED.value)
@@ -359,8 +359,8 @@ class CentralSystem:
     async def _measuring(self, mqtt: MqttPublisher) -> None:
         while True:
             await asyncio.sleep(self._terms.mqtt_interval_s)
-            await self._feed.leave(mqtt)
-            self._feed.measure(mqtt)
+            await self.mqtt_feed.leave(mqtt)
+            self.mqtt_feed.measure(mqtt)
 
     async def _pruning(self) -> None:
         async def effect(work: Work) -> None:
