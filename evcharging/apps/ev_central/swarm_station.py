@@ -1,7 +1,8 @@
 """What is known of one simulated station: what it is meant to do, what it says it does, the end of its log.
 
 Pure: moments are passed in, nothing is published. A word that is older than the last one of the same worker does not
-count; between workers, whose clocks are never compared, the order of the log decides.
+count, nor one of a worker whose term is over; between workers, whose clocks are never compared, the terms decide, and
+without them the order of the log.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class StationPicture:
         "_policy",
         "_profile",
         "_said_at",
+        "_term",
         "_worker",
         "desired",
         "kw",
@@ -111,6 +113,7 @@ class StationPicture:
         """Its record as JSON, while that holds."""
         self._profile = ""
         self._policy: SwarmPolicy | None = None
+        self._term = 0
         self._worker: str | None = None
         self._said_at: datetime | None = None
         self._holds_until: datetime | None = None
@@ -147,7 +150,11 @@ class StationPicture:
         moment = min(status.ts, received_at)
         if self._said_at is not None and status.worker == self._worker and moment < self._said_at:
             return False
-        self._said_at, self._worker = moment, status.worker
+        self.expire(received_at)
+        term = self._term if status.handover is None else status.handover.term
+        if term < self._term and self.online:  # a broker that has lost its topics begins its terms anew
+            return False
+        self._said_at, self._worker, self._term = moment, status.worker, term
         self._holds_until = None if status.holds_s is None else moment + timedelta(seconds=status.holds_s)
         before = (self.state, self._profile, self.kw, self.kwh, self.register_wh, self._policy)
         self.state, self._profile, self._policy = status.state, status.profile, status.policy

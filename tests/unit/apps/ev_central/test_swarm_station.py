@@ -74,6 +74,21 @@ def test_a_late_word_of_the_same_worker_does_not_count_another_workers_does() ->
     assert station.kwh == 3.0
 
 
+def test_a_worker_whose_term_is_over_is_not_heard_whenever_it_speaks() -> None:
+    station = told(status(0, worker="b", kwh=2.0, handover={"term": 2, "holder": "b"}))
+    late = status(5, worker="a", kwh=1.0, handover={"term": 1, "holder": "a"})
+    assert not station.apply_status(late, NOON + timedelta(hours=1))
+    assert station.kwh == 2.0
+
+
+def test_terms_may_begin_anew_once_the_last_word_holds_no_longer() -> None:
+    station = StationPicture("PY-SIM-0001")
+    station.apply_status(status(0, worker="b", kwh=2.0, holds_s=3, handover={"term": 9, "holder": "b"}), NOON)
+    anew = status(4, worker="c", kwh=0.5, holds_s=3, handover={"term": 1, "holder": "c"})
+    assert station.apply_status(anew, NOON + timedelta(seconds=4))
+    assert (station.kwh, station.online) == (0.5, True)
+
+
 def test_the_same_word_again_is_no_news_but_holds_longer() -> None:
     station = StationPicture("PY-SIM-0001")
     assert station.apply_status(status(0, holds_s=60), NOON)
