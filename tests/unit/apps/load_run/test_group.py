@@ -1,0 +1,82 @@
+import asyncio
+
+from tests.unit.apps.load_run.conftest import until
+
+
+async def test_it_has_as_many_stations_as_wanted_up_and_down(world):
+    async with world.group() as group:
+        group.bring_to(5, stop_within_s=5.0)
+        await until(lambda: group.connections.now == 5)
+        group.bring_to(2, stop_within_s=5.0)
+        await until(lambda: group.connections.now == 2)
+        assert (group.size, group.most) == (2, 5)
+        assert [station.settings.station_id for station in group.stations()] == ["S0001", "S0002"]
+        await until(lambda: group.connections.closed == 3)
+    assert (group.connections.now, group.connections.closed, group.connections.disconnects) == (0, 5, 0)
+    assert group.ended_by_force == 0
+
+
+async def test_a_share_of_the_sockets_is_cut_and_comes_back(world):
+    async with world.group() as group:
+        group.bring_to(20, stop_within_s=5.0)
+        await until(lambda: group.connections.now == 20)
+        assert 0 < group.cut(0.5) < 20
+        assert group.cut(1.0) == 20
+        await until(lambda: group.connections.reconnects >= 20)
+        assert group.connections.disconnects >= 20
+
+
+async def test_transactions_end_with_their_stations_and_every_wh_is_told(world):
+    async with world.group() as group:
+        group.bring_to(2, stop_within_s=5.0)
+        await until(lambda: group.listener.sessions >= 4)
+        assert group.power_kw() >= 0.0
+    figures = world.ledger.figures()
+    assert figures.clean, figures.problems
+    assert figures.began == figures.acknowledged >= 4
+    assert group.energy_kwh() == figures.acknowledged_wh / 1000
+
+
+async def test_heartbeats_come_as_asked_whatever_the_csms_answers(world):
+    async with world.group(profile=None, heartbeat_interval_s=0.05) as group:
+        group.bring_to(1, stop_within_s=5.0)
+        await until(lambda: sum(action == "Heartbeat" for action, _ in world.csms.received) >= 3)
+
+
+async def test_messages_kept_while_the_network_was_away_are_counted(world):
+    async with world.group() as group:
+        group.bring_to(1, stop_within_s=5.0)
+        await until(lambda: group.listener.running_sessions == 1)
+        world.network.up = False
+        world.network.cut()
+        await until(lambda: group.listener.running_sessions == 0)
+        assert group.stations()[0].outbox.kept
+        world.network.up = True
+        await group.settled(10.0)
+        assert group.connections.now == 1
+    figures = world.ledger.figures()
+    assert figures.kept_messages >= 1
+    assert figures.clean, figures.problems
+
+
+async def test_messages_that_never_came_through_are_told_by_the_ledger(world):
+    async with world.group() as group:
+        group.bring_to(1, stop_within_s=5.0)
+        await until(lambda: group.listener.running_sessions == 1)
+        world.network.up = False
+        world.network.cut()
+        await until(lambda: group.connections.now == 0)
+        await group.settled(0.05)
+    figures = world.ledger.figures()
+    assert figures.left_messages >= 1
+    assert any("still waited" in problem for problem in figures.problems)
+
+
+async def test_where_nobody_ever_connected_there_is_nothing_to_wait_for(world):
+    world.network.up = False
+    async with world.group() as group:
+        group.bring_to(1, stop_within_s=5.0)
+        async with asyncio.timeout(5.0):
+            await group.settled(600.0)
+        assert group.station(0) is None or not group.connections.now
+        assert group.station(7) is None

@@ -1,0 +1,44 @@
+import pytest
+
+from evcharging.apps.load_run.main import main
+
+URL = "ws://127.0.0.1:1/ocpp"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ((), "--csms-url (LOAD_RUN_CSMS_URL): Field required"),
+        (("--csms-url", "localhost"), "expected as ws://host:port/path"),
+        (("--csms-url", URL, "--fail-if", "p95 > 5"), "--fail-if: '5' in 'p95 > 5' has no unit"),
+        (("--csms-url", URL, "--shape", "nowhere.yaml"), "--shape: nowhere.yaml: cannot be read"),
+        (("--csms-url", URL, "--profile", "lazy"), "--profile: no behaviour profile 'lazy'"),
+        (("--csms-url", URL, "--count", "900000"), "--count: 900000 stations"),
+    ],
+)
+def test_bad_usage_is_exit_code_2_and_one_line(flags, told, capsys):
+    assert main(list(flags)) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_where_nobody_answers_it_gives_up_with_exit_code_1_and_still_reports(capsys):
+    flags = ("--csms-url", URL, "--count", "1", "--duration", "300ms", "--ramp", "0", "--report", "r.json", "--no-live")
+    assert main(list(flags)) == 1
+    output = capsys.readouterr()
+    assert "no station could connect to ws://127.0.0.1:1/ocpp" in output.err
+    assert "report: r.json" in output.err
+    assert "attempts failed" in output.out
+
+
+def test_a_report_that_cannot_be_written_is_told(tmp_path, capsys):
+    (tmp_path / "r.json").mkdir()
+    flags = ("--csms-url", URL, "--count", "1", "--duration", "100ms", "--ramp", "0", "--report", "r.json")
+    assert main(list(flags)) == 1
+    assert "--report r.json: cannot be written" in capsys.readouterr().err
