@@ -65,8 +65,12 @@ async def test_drivers_end_with_the_run(world):
         )
 
     fleet_plan = replace(world.fleet_plan, profile=replace(LIVELY, sessions=False), vehicles_come=False)
-    outcome = await world.run(measured=fleet_plan, drivers=drivers).run(asyncio.Event())
-    assert outcome.ledger.began >= 1
+    stop = asyncio.Event()
+    run = world.run(measured=fleet_plan, drivers=drivers, shape=Shape("long", (GoTo(3, 0.0), Hold(3600.0))))
+    running = asyncio.create_task(run.run(stop))
+    await until(lambda: run.measured.listener.sessions)
+    stop.set()
+    outcome = await running
     assert outcome.ledger.clean, outcome.ledger.problems
 
 
