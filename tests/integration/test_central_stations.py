@@ -16,6 +16,7 @@ from evcharging.bus.memory_log import MemoryLog
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.charge_points import StatusSource
 from evcharging.messages.commands import Command, CommandOutcome
+from evcharging.messages.control import HealthReport
 from evcharging.messages.drivers import DriverUpdate, RequestKind
 from evcharging.messages.network import AuthToken
 from evcharging.store.database import Database
@@ -318,6 +319,16 @@ async def test_a_session_at_a_station_that_stays_away_for_a_day_is_given_up_and_
     assert (await central.known_states())["ST-1"] == "DISCONNECTED"
     await station.meters("s-1", 1)
     assert (await record(central, "s-1", lambda s: s.amended_at)).kwh == Decimal("0.1")
+
+
+async def test_a_fault_that_a_monitor_saw_stands_until_the_station_boots_or_a_probe_is_good(central, station):
+    await central.operations.report_health("ST-1", HealthReport(healthy=False, detail="unreachable"))
+    await station.says(1, ACTIVATED, ocpp_status="Preparing")
+    await central.request("req-1", "ST-1")
+    assert (await central.update("req-1", "DENIED")).reason == "faulted"
+    await central.operations.report_health("ST-1", HealthReport(healthy=True))
+    await central.request("req-2", "ST-1")
+    await central.update("req-2", "ACCEPTED")
 
 
 async def test_a_driver_without_a_token_is_given_one_before_the_command_that_carries_it(central, station):

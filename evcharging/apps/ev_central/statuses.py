@@ -119,9 +119,10 @@ def _take_over(point: ChargePointRow, status: Status) -> None:
     if status.source is StatusSource.OCPP:
         point.ocpp_version = detail.ocpp_version or point.ocpp_version
         if detail.connectors:
-            point.connectors = {
-                c.connector_id: ConnectorValue(c.state, source, c.ocpp_status) for c in detail.connectors
-            }
+            listed = {c.connector_id: ConnectorValue(c.state, source, c.ocpp_status) for c in detail.connectors}
+            if _is_faulted_by_central(point):  # and the station did not just speak of the whole
+                listed[WHOLE_CHARGE_POINT] = point.connectors[WHOLE_CHARGE_POINT]
+            point.connectors = listed
     # A connector that was heard of speaks for a whole that was not: it is connected.
     states = {number: connector.state for number, connector in point.connectors.items()}
     point.state = roll_up({WHOLE_CHARGE_POINT: ChargePointState.ACTIVATED, **states})

@@ -127,7 +127,7 @@ class ChargePointPicture:
         for entry in told:
             known = self._connectors.get(entry.connector_id)
             heard = known is not None and known.last is not None
-            if heard and (not by_station or _says_the_same(known, entry)):
+            if heard and (not by_station or _says_the_same(known, entry) or _is_faulted_by_central(known)):
                 continue
             self._say(
                 Status(
@@ -315,6 +315,12 @@ class ChargePointPicture:
 
 def _is_late(message: M, before: M, received_at: datetime) -> bool:
     return message.ts < before.ts <= received_at
+
+
+def _is_faulted_by_central(connector: ConnectorPicture | None) -> bool:
+    """Whether a monitor's word stands, which a station's list of its connectors does not take back."""
+    last = None if connector is None else connector.last
+    return last is not None and (last.source, last.state) == (StatusSource.CENTRAL, ChargePointState.FAULT)
 
 
 def _says_the_same(connector: ConnectorPicture | None, entry: ConnectorDetail) -> bool:

@@ -396,3 +396,16 @@ def test_central_repeating_a_stations_list_changes_nothing_that_the_station_said
     connectors = point.record(after(2), currency="EUR")["connectors"]
     assert [c["session_id"] for c in connectors] == ["s-1", "s-2"]
     assert point.source is StatusSource.OCPP
+
+
+def test_a_fault_that_central_declared_stands_while_a_station_speaks_of_its_connectors(
+    point: ChargePointPicture,
+) -> None:
+    teller = Teller(point)
+    detail = listed((0, ACTIVATED, None), (1, ACTIVATED, None))
+    teller.status(0, ACTIVATED, source=StatusSource.OCPP, detail=detail)
+    teller.status(1, FAULT, source=StatusSource.CENTRAL)
+    teller.status(2, ACTIVATED, connector_id=1, source=StatusSource.OCPP, detail=detail)
+    assert point.state is FAULT
+    teller.status(3, ACTIVATED, source=StatusSource.OCPP, detail=detail)
+    assert point.state is ACTIVATED
