@@ -66,6 +66,7 @@ class WebSocketServer:
         max_message_bytes: a longer message ends its socket with 1009.
         ping_interval_s: a quiet peer is pinged after this long at most, and is dead after two and a half times that.
         open_timeout_s: how long an opening may take, TLS apart.
+        most_connections: beyond so many, open or not, new ones are cut off (``full``); None: no limit.
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class WebSocketServer:
         max_message_bytes: int = 256 * 1024,
         ping_interval_s: float = 20.0,
         open_timeout_s: float = 60.0,
+        most_connections: int | None = None,
     ) -> None:
         self.max_message_bytes = max_message_bytes
         self.decide = decide
         self.refused = refused
         self.open_timeout_s = open_timeout_s
         self.doors: set[_Door] = set()
+        self._most_connections = most_connections
         self._beat_s = ping_interval_s / BEATS_TO_PING
         self._servers: list[asyncio.Server] = []
         self._sockets: set[ServerSocket] = set()
@@ -95,6 +98,11 @@ class WebSocketServer:
     def opening(self) -> int:
         """How many connections have not completed their opening."""
         return len(self.doors)
+
+    @property
+    def overrun(self) -> bool:
+        """Whether there are more connections than may be."""
+        return self._most_connections is not None and len(self._sockets) + len(self.doors) > self._most_connections
 
     async def listen(self, sock: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
         """Accept connections on a socket that is bound; with ``tls`` they are encrypted."""
@@ -161,6 +169,11 @@ class _Door(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._server.doors.add(self)
+        if self._server.overrun:
+            self._finish()
+            self._server.refused("full", None)
+            transport.abort()
+            return
         self._timer = asyncio.get_running_loop().call_later(
             self._server.open_timeout_s, self.give_up, 408, "timeout", "the opening took too long\n"
         )

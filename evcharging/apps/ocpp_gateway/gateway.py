@@ -107,6 +107,7 @@ class Gateway:
             max_message_bytes=settings.max_message_bytes,
             ping_interval_s=settings.ping_interval_s,
             open_timeout_s=settings.open_timeout_s,
+            most_connections=self._sockets_at_most + FILES_KEPT_FREE // 2,
         )
         self.metrics = GatewayMetrics(connected=lambda: len(self.links), opening=lambda: self._server.opening)
         self.trace = FrameTrace(

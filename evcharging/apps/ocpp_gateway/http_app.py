@@ -110,6 +110,8 @@ def _standalone_routes(api: StandaloneApi) -> list[Route]:
 
 
 async def _payload(request: Request) -> dict[str, Any] | Response:
+    if "origin" in request.headers:
+        return _problem(403, "Not from a page", "calls are taken from programs, not from pages in a browser")
     body = b""
     async for part in request.stream():
         body += part

@@ -237,6 +237,22 @@ async def test_who_connects_and_says_nothing_is_shown_out() -> None:
         assert server.opening == 0
 
 
+async def test_connections_beyond_the_limit_are_cut_off_whether_they_ask_for_anything_or_not() -> None:
+    async with serving(most_connections=2) as (server, served), connecting(served.url) as client:
+        idle = await asyncio.open_connection("127.0.0.1", served.port)
+        await until(lambda: server.opening)
+        with contextlib.suppress(ConnectionError):
+            assert await raw(served.port, REQUEST) == b""
+        assert served.refused == ["full"]
+        await client.send("still here")
+        assert await client.recv() == "still here"
+        idle[1].close()
+        await until(lambda: not server.opening)
+        async with connecting(served.url) as another:
+            await another.send("in again")
+            assert await another.recv() == "in again"
+
+
 async def test_who_goes_away_before_the_opening_is_complete_leaves_nothing_behind() -> None:
     never = asyncio.Event()
 

@@ -144,6 +144,14 @@ async def test_what_came_of_a_call_is_told_as_central_tells_it(
         assert (told["error_code"], told["error_description"]) == ("NotSupported", "because")
 
 
+async def test_a_page_in_a_browser_cannot_make_calls() -> None:
+    gateway = Gateway()
+    async with gateway.http() as client:
+        answer = await client.post("/api/v1/ocpp/CP-001/ClearCache", headers={"Origin": "https://elsewhere.example"})
+    assert answer.status_code == 403
+    assert gateway.calls == []
+
+
 async def test_transactions_are_listed_as_many_as_are_asked_for() -> None:
     async with Gateway().http() as client:
         assert len((await client.get("/api/v1/ocpp/CP-001/transactions")).json()) == 3
