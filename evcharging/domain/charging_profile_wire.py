@@ -164,14 +164,16 @@ def _shared(profile: ChargingProfile) -> dict[str, Any]:
 
 
 def _periods(schedule: Schedule) -> list[dict[str, Any]]:
-    return [
-        {
-            "startPeriod": round(period.start_s),
+    """The wire counts whole seconds: of periods that begin in the same one, the last counts."""
+    told: dict[int, dict[str, Any]] = {}
+    for period in schedule.periods:
+        start_s = round(period.start_s)
+        told[start_s] = {
+            "startPeriod": start_s,
             "limit": _tenths(period.limit),
             **({} if period.phases is None else {"numberPhases": period.phases}),
         }
-        for period in schedule.periods
-    ]
+    return list(told.values())
 
 
 def _tenths(figure: float) -> float:

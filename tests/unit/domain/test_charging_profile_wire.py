@@ -131,3 +131,11 @@ def test_a_schedule_without_start_or_duration_is_no_composite():
 def test_a_limit_told_to_a_tenth_is_never_higher_than_it_is(limit):
     (period,) = schedule_to_v16(Schedule(RateUnit.AMPS, (Period(0.0, limit),)))["chargingSchedulePeriod"]
     assert limit - 0.1 - 1e-6 < period["limit"] <= limit + 1e-6
+
+
+def test_periods_that_begin_in_the_same_second_become_one():
+    schedule = Schedule(RateUnit.AMPS, (Period(0.0, 16.0), Period(0.3, 10.0), Period(60.2, 6.0)))
+    assert schedule_to_v16(schedule)["chargingSchedulePeriod"] == [
+        {"startPeriod": 0, "limit": 10.0},
+        {"startPeriod": 60, "limit": 6.0},
+    ]
