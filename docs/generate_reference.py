@@ -35,6 +35,7 @@ from evcharging.domain.states import MqttStatus, OcppStatus, state_of_mqtt, stat
 from evcharging.messages.drivers import Denial
 from evcharging.messages.topics import TOPICS
 from evcharging.mqtt import payloads
+from evcharging.ocpp.station.fault_kinds import FAULTS
 
 DOCS = Path(__file__).resolve().parent
 EXAMPLES = DOCS / "reference" / "messages.json"
@@ -235,6 +236,11 @@ def _denials() -> str:
     return ", ".join(f"`{reason.value}`" for reason in Denial)
 
 
+def _protocol_faults() -> str:
+    rows = [(f"`{kind.value}`", spec.where.value, spec.does, spec.reaction) for kind, spec in FAULTS.items()]
+    return table(("fault", "befalls", "what happens", "what the standard wants of a CSMS"), rows)
+
+
 BLOCKS: dict[str, Callable[..., str]] = {
     "commands": _commands,
     "settings": _settings,
@@ -249,6 +255,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
     "states": _states,
     "end-reasons": _end_reasons,
     "denials": _denials,
+    "protocol-faults": _protocol_faults,
 }
 
 

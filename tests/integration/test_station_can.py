@@ -127,7 +127,7 @@ async def test_a_charging_profile_of_ten_ampere_is_ten_ampere_on_can_in_meter_va
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(EmbeddedBroker())
         settings = await stack.enter_async_context(
-            running(csms, ocpp=version, mqtt=broker.url, mqtt_interval=0.2, configuration=configuration(version))
+            running(csms, version=version, mqtt=broker.url, mqtt_interval=0.2, configuration=configuration(version))
         )
         reader = await stack.enter_async_context(aiomqtt.Client("127.0.0.1", broker.port))
         await reader.subscribe(f"evse/{settings.id}/telemetry")

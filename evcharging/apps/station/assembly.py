@@ -62,7 +62,7 @@ def station_settings(
     plan = FaultPlan.parse(settings.faults)
     faults = FaultyFrames(
         plan,
-        version=settings.version,
+        version=settings.ocpp_version,
         seed=settings.seed,
         call_later=clock.call_later,
         on_fault=lambda kind: terminal.fault(settings.id, kind),
@@ -71,7 +71,7 @@ def station_settings(
     return StationSettings(
         station_id=settings.id,
         csms_url=settings.csms_url,
-        version=settings.version,
+        version=settings.ocpp_version,
         connectors=settings.connectors,
         spec=settings.spec,
         profile=profile,

@@ -40,7 +40,7 @@ class StationAppSettings(ServiceSettings):
     id: str = Field(
         "PY-SIM-0001", min_length=1, max_length=48, description="the station's id: the last part of its URL"
     )
-    ocpp: Literal["1.6", "2.0.1"] = Field("1.6", description="version of OCPP that it speaks")
+    version: Literal["1.6", "2.0.1"] = Field("1.6", description="version of OCPP that it speaks")
     profile: str = Field("default", description="how it lives: the name of a behaviour profile; none: by hand, by keys")
     profiles_dir: Path | None = Field(None, description="folder with behaviour profiles of your own")
     connectors: int = Field(1, ge=1, le=MOST_CONNECTORS, description="connectors, each with a charger of its own")
@@ -138,9 +138,9 @@ class StationAppSettings(ServiceSettings):
         return configuration
 
     @property
-    def version(self) -> OcppVersion:
+    def ocpp_version(self) -> OcppVersion:
         """The version of OCPP."""
-        return OcppVersion(self.ocpp)
+        return OcppVersion(self.version)
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ def loaded(*flags: str, **environ: str) -> StationAppSettings:
 
 def test_the_two_flags_of_the_page_suffice() -> None:
     settings = loaded("--csms-url", "ws://127.0.0.1:9000/ocpp", "--id", "CP-7")
-    assert (settings.csms_url, settings.id, settings.version) == ("ws://127.0.0.1:9000/ocpp", "CP-7", OcppVersion.V16)
+    assert (settings.csms_url, settings.id, settings.ocpp_version) == ("ws://127.0.0.1:9000/ocpp", "CP-7", OcppVersion.V16)
     assert settings.can == "virtual"
     assert settings.spec == L2_THREE_PHASE
 
@@ -47,7 +47,7 @@ def test_the_vehicle_and_the_charger_follow_their_flags() -> None:
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (("--ocpp", "1.5"), "--ocpp"),
+        (("--version", "1.5"), "--version"),
         (("--connectors", "0"), "--connectors"),
         (("--currency", "rupees"), "--currency"),
         (("--mqtt", "nowhere"), "--mqtt"),
