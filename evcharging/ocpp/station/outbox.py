@@ -6,7 +6,7 @@ Nothing here knows what a message means.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ class Outbox:
 
     Args:
         clock, parameters: For the pauses between attempts.
-        spawn: Runs a coroutine as a task of the station.
+        on_failure: Hears what went wrong in the station itself while a message was handled.
         transmit: Makes a call and returns its answer; raises OcppError.
         on_answer: Hears the answer to a kept message, before it is forgotten.
         on_given_up: Hears of a kept message that is forgotten without one, and why.
@@ -48,13 +48,13 @@ class Outbox:
         "_kept",
         "_next_key",
         "_on_answer",
+        "_on_failure",
         "_on_given_up",
         "_open",
         "_opened",
         "_parameters",
         "_posted",
         "_retry",
-        "_spawn",
         "_store",
         "_task",
         "_transmit",
@@ -65,7 +65,7 @@ class Outbox:
         *,
         clock: StationClock,
         parameters: Parameters,
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        on_failure: Callable[[Exception], None],
         transmit: Callable[[Request], Awaitable[Payload]],
         on_answer: Callable[[Entry, Payload], None],
         on_given_up: Callable[[Entry, str], None],
@@ -73,7 +73,7 @@ class Outbox:
     ) -> None:
         self._clock = clock
         self._parameters = parameters
-        self._spawn = spawn
+        self._on_failure = on_failure
         self._transmit = transmit
         self._on_answer = on_answer
         self._on_given_up = on_given_up
@@ -170,7 +170,8 @@ class Outbox:
 
     def _wake(self) -> None:
         if self._task is None and (self._posted or self._kept):
-            self._task = self._spawn(self._send_all())
+            # One for each burst, outside the station's task group: a task that waits costs memory, the group costs time.
+            self._task = asyncio.get_running_loop().create_task(self._send_all())
 
     async def _send_all(self) -> None:
         try:
@@ -185,6 +186,8 @@ class Outbox:
                     await self._send_posted()
                 else:
                     return
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends this station's run
+            self._on_failure(error)
         finally:
             self._task = None
 

@@ -149,7 +149,7 @@ class Station:
         self.outbox: Outbox = Outbox(
             clock=self.clock,
             parameters=self.parameters,
-            spawn=self.spawn,
+            on_failure=self._fail,
             transmit=self.link.call,
             on_answer=delivery.answered,
             on_given_up=delivery.given_up,

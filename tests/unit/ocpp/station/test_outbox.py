@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from evcharging.ocpp.errors import CallRejected, Fault
@@ -138,3 +140,18 @@ async def test_stopping_a_station_ends_its_transactions_and_delivers_before_it_c
         assert world.station.link._socket is None
         assert not world.station.running
         assert "Shutdown (Reboot)" in world.messages()
+
+
+async def test_a_failure_of_the_station_over_an_answer_is_not_lost():
+    world = World()
+    running = asyncio.create_task(world.station.run())
+    await world.settle()
+
+    def broken(entry: object, answer: object) -> None:
+        raise LookupError("a bug")
+
+    world.station.outbox._on_answer = broken
+    await world.charge()
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(running, 5)
+    assert caught.group_contains(LookupError, match="a bug")
