@@ -21,6 +21,7 @@ import structlog
 from evcharging.apps.swarm import metrics
 from evcharging.apps.swarm.handover import handover_of, policy_of, state_of
 from evcharging.bus.protocol import Bus, BusOverloaded, RecordRefused
+from evcharging.bus.ratelimit import RateLimit
 from evcharging.messages.envelope import Event, new_traceparent
 from evcharging.messages.network import SwarmState, SwarmStatus
 from evcharging.messages.topics import SWARM_STATUS
@@ -33,7 +34,7 @@ log = structlog.get_logger()
 
 REFRESH_S: Final = 30.0
 HOLDS_S: Final = 3 * REFRESH_S
-WRITTEN_WITHIN_S: Final = 2.0
+WRITTEN_WITHIN_S: Final = 10.0
 TRY_AGAIN_S: Final = 0.2
 BEAT_S: Final = 1.0
 SAID_A_BEAT: Final = 150
@@ -74,6 +75,7 @@ class StatusBook:
         """By the age of their last status, the oldest first."""
         self._marked: dict[str, bool] = {}
         self._wake = asyncio.Event()
+        self._complaints = RateLimit(per_s=0.2)
         self._number = 0
 
     def __contains__(self, station_id: str) -> bool:
@@ -99,7 +101,7 @@ class StatusBook:
             await self.written(station_id)
 
     async def written(self, station_id: str) -> None:
-        """Return once the log has what is so now; after two seconds in any case, and at once without a broker."""
+        """Return once the log has what is so now; after ten seconds in any case, and at once without a broker."""
         entry = self._entries.get(station_id)
         if entry is None:
             return
@@ -115,6 +117,8 @@ class StatusBook:
             await asyncio.wait({said}, timeout=WRITTEN_WITHIN_S)
         if not said.done():
             metrics.UNWRITTEN.inc()
+            if (unsaid := self._complaints.admit()) is not None:
+                log.warning("the log is slow: a station goes on before it has what is so", unsaid=unsaid)
 
     async def close(
         self, station_id: str, snapshot: StationSnapshot | None = None, *, state: SwarmState = SwarmState.STOPPED

@@ -20,6 +20,7 @@ from evcharging.messages.network import (
     SwarmTransaction,
 )
 from evcharging.ocpp.station.interfaces import (
+    EVENTS_UNTOLD_AT_MOST,
     ConnectorSnapshot,
     ConnectorState,
     StationSnapshot,
@@ -140,6 +141,7 @@ def _told(record: TransactionRecord) -> SwarmTransaction:
         reason=record.reason,
         began_offline=record.began_offline,
         remote_start_id=record.remote_start_id,
+        next_event=record.next_event,
     )
 
 
@@ -159,6 +161,7 @@ def _record(transaction: SwarmTransaction, status: SwarmStatus) -> TransactionRe
         reason=transaction.reason or POWER_LOSS,
         began_offline=transaction.began_offline,
         remote_start_id=transaction.remote_start_id,
+        next_event=transaction.next_event + EVENTS_UNTOLD_AT_MOST,
     )
 
 
