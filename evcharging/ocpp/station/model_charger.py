@@ -11,7 +11,8 @@ from evcharging.domain.charger_state import FaultCode
 from evcharging.domain.charger_stretches import StretchChargerModel
 from evcharging.domain.levels import ChargerSpec
 from evcharging.domain.vehicle import VehicleSpec
-from evcharging.ocpp.station.interfaces import Reading
+from evcharging.ocpp.station.records import Reading
+from evcharging.ocpp.station.settings import StationSettings
 
 DEFAULT_STEP_S: Final = 0.1
 _W_PER_KW: Final = 1000.0
@@ -90,3 +91,10 @@ class ModelCharger:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def model_charger(settings: StationSettings, now_s: float, number: int) -> ModelCharger:
+    """Return the charger of a connector by a station's settings; its meter goes on where one was left."""
+    register_wh = settings.register_wh[number - 1] if number <= len(settings.register_wh) else 0.0
+    left = [float(record.meter_wh) for record in settings.resume if record.connector_id == number]
+    return ModelCharger(settings.spec, now_s=now_s, register_wh=max([register_wh, *left]), step_s=settings.grid_step_s)

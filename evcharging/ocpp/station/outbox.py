@@ -170,7 +170,7 @@ class Outbox:
 
     def _wake(self) -> None:
         if self._task is None and (self._posted or self._kept):
-            # One for each burst, outside the station's task group: a task that waits costs memory, the group costs time.
+            # One for each burst, outside the station's task group: a task that waits costs memory, the group time.
             self._task = asyncio.get_running_loop().create_task(self._send_all())
 
     async def _send_all(self) -> None:

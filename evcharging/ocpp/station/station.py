@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evcharging.domain.authorization_store import StationAuthorization
@@ -19,6 +20,7 @@ from evcharging.ocpp.station.arrivals import Arrivals
 from evcharging.ocpp.station.authorizing import Authorizing
 from evcharging.ocpp.station.availability import Availability
 from evcharging.ocpp.station.charging import Charging
+from evcharging.ocpp.station.connection import Connection
 from evcharging.ocpp.station.connector import Connector
 from evcharging.ocpp.station.delivery import Delivery
 from evcharging.ocpp.station.guarded_clock import GuardedClock
@@ -37,7 +39,7 @@ from evcharging.ocpp.station.link import Link
 from evcharging.ocpp.station.log_book import LogBook
 from evcharging.ocpp.station.maintenance import Maintenance
 from evcharging.ocpp.station.metering import Metering
-from evcharging.ocpp.station.model_charger import ModelCharger
+from evcharging.ocpp.station.model_charger import model_charger
 from evcharging.ocpp.station.outbox import Outbox
 from evcharging.ocpp.station.parameters import Parameters
 from evcharging.ocpp.station.power import Power
@@ -119,9 +121,10 @@ class Station:
         self.profiles = ChargingProfiles()
         self.records: dict[str, TransactionRecord] = {}
         """Transactions whose end the CSMS has not answered yet, by local id."""
-        self.registration: Registration = Registration(self, on_accepted=self._accepted)
+        connection = Connection(self)
+        self.registration: Registration = Registration(self, on_accepted=connection.accepted)
         self.availability: Availability = Availability(self)
-        make = chargers or self._model_charger
+        make = chargers or partial(model_charger, settings, self.clock.now_s())
         self.connectors: list[Connector] = [
             Connector(self, number, make(number)) for number in range(1, settings.connectors + 1)
         ]
@@ -142,7 +145,7 @@ class Station:
             rng=self.rng,
             parameters=self.parameters,
             handle=self.wire.handle,
-            events=self,
+            events=connection,
             listener=listener,
         )
         delivery = Delivery(self)
@@ -286,25 +289,6 @@ class Station:
         self.outbox.shut()
         await self.link.restart(absent_s=self.settings.reboot_s)
 
-    async def opened(self, attempts: int) -> None:
-        """A socket stands: register (`LinkEvents`)."""
-        self.log(wording.reconnected(attempts + 1) if self.link.reconnects else wording.connected())
-        self.listener.connected(self.settings.station_id)
-        await self.registration.register()
-
-    def closed(self, reason: str) -> None:
-        """The socket is gone (`LinkEvents`)."""
-        self.outbox.shut()
-        self.registration.pause()
-        self.log(wording.disconnected(reason))
-        self.listener.disconnected(self.settings.station_id, reason)
-        self.listener.changed(self.settings.station_id)
-
-    def not_opened(self, reason: str, pause_s: float) -> None:
-        """No socket could be opened (`LinkEvents`)."""
-        self.log(wording.not_connected(reason, pause_s))
-        self.listener.disconnected(self.settings.station_id, reason)
-
     def tell_statuses(self, *, again: bool) -> None:
         """Tell the states that changed, or `again` all of them, the station's own first."""
         for line in (self.availability.line, *(connector.line for connector in self.connectors)):
@@ -313,13 +297,6 @@ class Station:
     def connector_changed(self, connector: Connector) -> None:
         """A connector has another state."""
         del connector
-        self.listener.changed(self.settings.station_id)
-
-    def _accepted(self, booted: bool) -> None:
-        self.outbox.open()
-        if booted:
-            self.wire.status_forgotten()
-        self.tell_statuses(again=booted)
         self.listener.changed(self.settings.station_id)
 
     def _environment_changed(self) -> None:
@@ -332,17 +309,6 @@ class Station:
             self.charging.observe(connector)
 
         return changed
-
-    def _model_charger(self, number: int) -> ModelCharger:
-        settings = self.settings
-        register_wh = settings.register_wh[number - 1] if number <= len(settings.register_wh) else 0.0
-        left = [float(record.meter_wh) for record in settings.resume if record.connector_id == number]
-        return ModelCharger(
-            settings.spec,
-            now_s=self.clock.now_s(),
-            register_wh=max([register_wh, *left]),
-            step_s=settings.grid_step_s,
-        )
 
     def _named(self, connector_id: int) -> Connector:
         connector = self.connector(connector_id)
