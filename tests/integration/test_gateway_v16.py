@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from evcharging.apps.ocpp_gateway.boots import BootTerms
 from evcharging.apps.ocpp_gateway.central_system import CentralSystemTerms
@@ -20,11 +22,12 @@ from evcharging.messages.network import TokenStatus
 from evcharging.messages.topics import STATUS, TELEMETRY
 from evcharging.ocpp.errors import CallFailed, CallRejected, CallTimedOut
 from evcharging.ocpp.timestamps import timestamp
+from evcharging.store.gateway import commands as taken_commands
 from evcharging.store.gateway import tables
 from tests.support.central_system import Business, Station, business, until
 
 T0 = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
-FAST = {"flush_s": 0.01, "leave_others_s": 0.05, "settle_s": 0.0, "hold_s": 2.0}
+FAST: dict[str, Any] = {"flush_s": 0.01, "leave_others_s": 0.05, "settle_s": 0.0, "hold_s": 2.0}
 
 
 def after(seconds: float) -> datetime:
@@ -373,6 +376,10 @@ async def test_registers_that_go_backwards_or_jump_never_make_energy_negative_an
     tmp_path: Path,
 ) -> None:
     async with business(tmp_path) as gateway:
+
+        def more_than(seen: int) -> bool:
+            return len(gateway.intervals(session_id)) > seen
+
         station = gateway.station()
         await station.boot()
         number = (await station.start(T0, 1000))["transactionId"]
@@ -380,7 +387,7 @@ async def test_registers_that_go_backwards_or_jump_never_make_energy_negative_an
         for at, wh in ((60, 1200), (120, 900), (180, 1300), (190, 9_000_000)):
             seen = len(gateway.intervals(session_id))
             await station.meter(number, after(at), wh)
-            await until(lambda seen=seen: len(gateway.intervals(session_id)) > seen)
+            await until(partial(more_than, seen))
         intervals = gateway.intervals(session_id)
         assert [i.energy_wh for i in intervals] == [200, 0, 100, 9_000_000 - 1300]
         assert len(await until(lambda: gateway.alerts("register_backwards"))) == 1
@@ -435,6 +442,27 @@ async def test_connectors_are_told_in_the_words_of_the_bus_with_the_whole_list(t
             (2, "FAULT"),
             (3, "STOPPED"),
             (4, "SUPPLYING"),
+        ]
+
+
+async def test_a_boot_is_told_with_the_session_that_is_still_open_there(tmp_path: Path) -> None:
+    log = MemoryLog()
+    async with business(tmp_path, log=log) as gateway:
+        station = gateway.station()
+        await station.boot()
+        await station.status("Charging", 2)
+        await station.start(T0, 1000)
+        session_id = (await begun(gateway)).session_id
+        await gateway.quiet()
+    async with business(tmp_path, log=log) as again:
+        before = len(again.statuses("CP-1"))
+        await again.station().boot()
+        booted = (await until(lambda: again.statuses("CP-1")[before:]))[0]
+        assert booted.reason == "boot"
+        assert [(c.connector_id, c.session_id) for c in booted.detail.connectors] == [
+            (0, None),
+            (1, session_id),
+            (2, None),
         ]
 
 
@@ -514,6 +542,41 @@ async def test_a_repeated_command_has_no_second_effect_and_the_same_answer(tmp_p
         await station.loaded()
         await again.order(CommandAction.SET_LIMIT, "CP-1", limit_amps=10)
         assert [action for action, _ in station.called] == ["SetChargingProfile"]
+
+
+async def test_a_command_that_a_gateway_took_to_its_grave_is_carried_out_by_no_other(tmp_path: Path) -> None:
+    async with business(tmp_path) as gateway:
+        station = gateway.station()
+        await station.boot()
+        async with gateway.database.begin() as transaction:
+            await taken_commands.take(
+                transaction,
+                command_id="c-1",
+                cp_id="CP-1",
+                action="START_SUPPLY",
+                gateway="a former life",
+                now=datetime.now(UTC),
+            )
+        await gateway.send(CommandAction.START_SUPPLY, "CP-1", session_id="s-1", id_tag="T", command_id="c-1")
+        await gateway.call("CP-1", "ClearCache", {})  # the next in the line
+        assert [action for action, _ in station.called] == ["ClearCache"]
+        assert gateway.replies("c-1") == []
+
+
+async def test_stations_of_a_gateway_that_died_are_lost_where_they_come_back_nowhere(tmp_path: Path) -> None:
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    async with business(tmp_path) as gateway:
+        here = gateway.station("CP-HERE")
+        await here.boot()
+        await here.start(T0, 1000)
+        async with gateway.database.begin() as transaction:
+            row = {"cp_id": "CP-GONE", "gateway": "dead", "socket_id": "x", "connected_at": long_ago}
+            await transaction.execute(insert(tables.sockets).values(**row))
+            await transaction.execute(insert(tables.gateways).values(gateway="dead", seen_at=long_ago))
+        assert await gateway.central.presence.look() == 1
+        lost = await until(lambda: gateway.statuses("CP-GONE"))
+        assert [s.state for s in lost] == [ChargePointState.DISCONNECTED]
+        assert await gateway.central.presence.look() == 0
 
 
 async def test_an_expired_command_is_not_carried_out(tmp_path: Path) -> None:

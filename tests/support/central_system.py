@@ -132,7 +132,8 @@ class Business:
     async def order(self, action: CommandAction, cp_id: str, **fields: Any) -> Reply:
         """Publish a command and wait for its reply."""
         command_id = await self.send(action, cp_id, **fields)
-        return (await until(lambda: self.replies(command_id)))[0]
+        replies: list[Reply] = await until(lambda: self.replies(command_id))
+        return replies[0]
 
     async def call(self, cp_id: str, action: str, payload: Payload) -> Reply:
         """An OCPP_CALL and its reply."""

@@ -75,8 +75,8 @@ class Boots:
             "status": terms.status,
             "booted_at": now,
         }
-        reason = "boot" if point.accepted else f"boot_{terms.status.lower()}"
-        self._statuses.publish(point, WHOLE_CHARGE_POINT, reason=reason, boot_reason=report.reason)
+        if point.loaded:  # otherwise it is said once it is known which sessions are open there
+            self._statuses.publish(point, WHOLE_CHARGE_POINT, reason=point.boot_word, boot_reason=report.reason)
         return terms
 
     async def flush(self, work: Work) -> None:

@@ -144,6 +144,16 @@ class ChargePoint:
         """Whether its last boot was accepted: only then it is asked to charge."""
         return self.boot_status == "Accepted"
 
+    @property
+    def booted_since_it_connected(self) -> bool:
+        """Whether it has booted on its present socket."""
+        return self.booted_at is not None and self.connected_at is not None and self.booted_at >= self.connected_at
+
+    @property
+    def boot_word(self) -> str:
+        """The reason of the status that tells of its boot."""
+        return "boot" if self.accepted else f"boot_{str(self.boot_status).lower()}"
+
     def transaction_at(self, connector_id: int, *, without: str | None = None) -> OpenTransaction | None:
         """The newest open transaction on a connector, the one that is named ``without`` left out."""
         found = None

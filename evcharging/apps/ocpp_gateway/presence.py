@@ -8,7 +8,7 @@ that a gateway that hears late of its own socket's end does not call a station l
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
@@ -39,7 +39,6 @@ log = structlog.get_logger()
 IDS_A_STATEMENT = 500
 LOOK_EVERY_S = 10.0
 DEAD_AFTER = timedelta(seconds=60)
-EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Presence:
@@ -228,7 +227,9 @@ class Presence:
         self._metering.claim(point)
         for connector_id in point.connectors:
             self._statuses.doubt(point, connector_id)
-        if point.accepted and (point.connected_at is None or (point.booted_at or EVER) < point.connected_at):
+        if point.booted_since_it_connected:
+            self._statuses.publish(point, WHOLE_CHARGE_POINT, reason=point.boot_word)
+        elif point.accepted:
             self._statuses.publish(point, WHOLE_CHARGE_POINT, reason="resumed")
         unsaid, point.unsaid = point.unsaid, set()
         for connector_id in sorted(unsaid):
