@@ -19,6 +19,7 @@ from typing import Any, Final
 import structlog
 
 from evcharging.apps.swarm import metrics
+from evcharging.apps.swarm.book_entry import BookEntry, Signature, everything_of, signature_of
 from evcharging.apps.swarm.handover import handover_of, policy_of, state_of
 from evcharging.bus.protocol import Bus, BusOverloaded, RecordRefused
 from evcharging.bus.ratelimit import RateLimit
@@ -26,7 +27,6 @@ from evcharging.messages.envelope import Event, new_traceparent
 from evcharging.messages.network import SwarmState, SwarmStatus
 from evcharging.messages.topics import SWARM_STATUS
 from evcharging.ocpp.station.interfaces import StationSnapshot
-from evcharging.ocpp.station.outbox import Kind
 
 __all__ = ["REFRESH_S", "StatusBook"]
 
@@ -39,8 +39,6 @@ TRY_AGAIN_S: Final = 0.2
 BEAT_S: Final = 1.0
 SAID_A_BEAT: Final = 150
 """So many stations are told of again in a second, or a thirtieth of all, those that were told of longest ago."""
-
-Signature = tuple[Any, ...]
 
 
 class StatusBook:
@@ -71,7 +69,7 @@ class StatusBook:
         self._now = now
         self._may_speak = may_speak
         self._sample_every_s = sample_every_s
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: OrderedDict[str, BookEntry] = OrderedDict()
         """By the age of their last status, the oldest first."""
         self._marked: dict[str, bool] = {}
         self._wake = asyncio.Event()
@@ -85,7 +83,7 @@ class StatusBook:
         self, station_id: str, *, term: int, read: Callable[[], StationSnapshot], queue: Sequence[dict[str, Any]]
     ) -> None:
         """Speak for a station from now on, and say so at once; ``read`` tells how it is, ``queue`` is its own."""
-        self._entries[station_id] = _Entry(term, read, queue)
+        self._entries[station_id] = BookEntry(term, read, queue)
         self.mark(station_id, urgent=True)
 
     def mark(self, station_id: str, *, urgent: bool = False) -> None:
@@ -136,7 +134,7 @@ class StatusBook:
             else:
                 return status
 
-    def forget(self, station_id: str) -> _Entry | None:
+    def forget(self, station_id: str) -> BookEntry | None:
         """Never speak for the station again, not even a last word: it is another worker's."""
         self._marked.pop(station_id, None)
         entry = self._entries.pop(station_id, None)
@@ -200,10 +198,10 @@ class StatusBook:
             log.exception("a station cannot be read", station_id=station_id)
             return
         now_s = asyncio.get_running_loop().time()
-        signature = _signature(snapshot, entry.queue)
+        signature = signature_of(snapshot, entry.queue)
         if not urgent and signature == entry.signature and now_s - entry.said_at < self._sample_every_s:
             return
-        everything = _everything(snapshot, entry.queue)
+        everything = everything_of(snapshot, entry.queue)
         status = self._status(station_id, entry, snapshot)
         waiters, entry.waiters = entry.waiters, []
         try:
@@ -224,7 +222,7 @@ class StatusBook:
     def _status(
         self,
         station_id: str,
-        entry: _Entry,
+        entry: BookEntry,
         snapshot: StationSnapshot,
         *,
         state: SwarmState | None = None,
@@ -262,70 +260,15 @@ class StatusBook:
         )
 
 
-class _Entry:
-    __slots__ = (
-        "kw",
-        "kwh",
-        "on_the_log",
-        "queue",
-        "read",
-        "said_at",
-        "said_last",
-        "said_of",
-        "signature",
-        "state",
-        "term",
-        "waiters",
-    )
-
-    def __init__(self, term: int, read: Callable[[], StationSnapshot], queue: Sequence[dict[str, Any]]) -> None:
-        self.term = term
-        self.read = read
-        self.queue = queue
-        self.said_at = float("-inf")
-        self.said_last: asyncio.Future[None] | None = None
-        self.said_of: Signature = ()
-        self.signature: Signature = ()
-        self.state = SwarmState.OFFLINE
-        self.kw = 0.0
-        self.kwh = 0.0
-        self.on_the_log = False
-        self.waiters: list[asyncio.Future[None]] = []
-
-
-def _signature(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Signature:
-    """What makes a station another one to others; its meter, and what it has to say of that, does not."""
-    return (
-        snapshot.running,
-        snapshot.connected,
-        snapshot.policy,
-        tuple(entry["key"] for entry in queue if entry.get("kind") != Kind.METER),
-        tuple(
-            (
-                connector.state,
-                None
-                if (record := connector.transaction) is None
-                else (record.local_id, record.transaction_id, record.ended_at_s),
-            )
-            for connector in snapshot.connectors
-        ),
-    )
-
-
-def _everything(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Signature:
-    """All that a status says of a station."""
-    return (_signature(snapshot, queue), snapshot.register_wh, snapshot.kw, [entry["key"] for entry in queue])
-
-
-def _all_of(entry: _Entry) -> Signature:
-    """`_everything` as it is now; nothing that was ever said where the station cannot be read."""
+def _all_of(entry: BookEntry) -> Signature:
+    """`everything_of` as it is now; nothing that was ever said where the station cannot be read."""
     try:
-        return _everything(entry.read(), entry.queue)
+        return everything_of(entry.read(), entry.queue)
     except Exception:  # noqa: BLE001 - it is logged when the station is to be told of
         return ()
 
 
-def _acknowledged(entry: _Entry, waiters: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
+def _acknowledged(entry: BookEntry, waiters: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
     error = None if done.cancelled() else done.exception()
     if error is not None:
         log.warning("a status did not reach the log", error=repr(error))

@@ -1,0 +1,72 @@
+"""What the book keeps of one station: what was said of it last, and what makes it worth saying again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from evcharging.messages.network import SwarmState
+from evcharging.ocpp.station.interfaces import StationSnapshot
+from evcharging.ocpp.station.outbox import Kind
+
+__all__ = ["BookEntry", "Signature", "everything_of", "signature_of"]
+
+Signature = tuple[Any, ...]
+
+
+class BookEntry:
+    """One station in the book; ``read`` tells how it is, ``queue`` is the station's own."""
+
+    __slots__ = (
+        "kw",
+        "kwh",
+        "on_the_log",
+        "queue",
+        "read",
+        "said_at",
+        "said_last",
+        "said_of",
+        "signature",
+        "state",
+        "term",
+        "waiters",
+    )
+
+    def __init__(self, term: int, read: Callable[[], StationSnapshot], queue: Sequence[dict[str, Any]]) -> None:
+        self.term = term
+        self.read = read
+        self.queue = queue
+        self.said_at = float("-inf")
+        self.said_last: asyncio.Future[None] | None = None
+        self.said_of: Signature = ()
+        self.signature: Signature = ()
+        self.state = SwarmState.OFFLINE
+        self.kw = 0.0
+        self.kwh = 0.0
+        self.on_the_log = False
+        self.waiters: list[asyncio.Future[None]] = []
+
+
+def signature_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Signature:
+    """What makes a station another one to others; its meter, and what it has to say of that, does not."""
+    return (
+        snapshot.running,
+        snapshot.connected,
+        snapshot.policy,
+        tuple(entry["key"] for entry in queue if entry.get("kind") != Kind.METER),
+        tuple(
+            (
+                connector.state,
+                None
+                if (record := connector.transaction) is None
+                else (record.local_id, record.transaction_id, record.ended_at_s),
+            )
+            for connector in snapshot.connectors
+        ),
+    )
+
+
+def everything_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Signature:
+    """All that a status says of a station."""
+    return (signature_of(snapshot, queue), snapshot.register_wh, snapshot.kw, [entry["key"] for entry in queue])
