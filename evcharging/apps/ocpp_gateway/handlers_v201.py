@@ -21,7 +21,7 @@ from evcharging.apps.ocpp_gateway.meter_values_v201 import readings_of
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.records_v201 import note_report, settle_reservation
 from evcharging.apps.ocpp_gateway.statuses import Statuses
-from evcharging.apps.ocpp_gateway.transaction_events_v201 import TransactionEvents
+from evcharging.apps.ocpp_gateway.transaction_events_v201 import TransactionEvents, evse_of
 from evcharging.apps.ocpp_gateway.upkeep import Upkeep
 from evcharging.apps.ocpp_gateway.writes import Writes
 from evcharging.domain.states import OcppStatus
@@ -176,7 +176,8 @@ class HandlersV201:
         return {"currentTime": timestamp(self._now())}
 
     def _meter_values(self, point: ChargePoint, payload: Payload) -> Payload:
-        self._metering.take(point, readings_of(payload["meterValue"]), connector_id=payload["evseId"])
+        evse_id = evse_of(payload["evseId"], "evseId")
+        self._metering.take(point, readings_of(payload["meterValue"]), connector_id=evse_id)
         return {}
 
     def _notify_report(self, point: ChargePoint, payload: Payload) -> Payload:
@@ -195,9 +196,9 @@ class HandlersV201:
 
     def _status_notification(self, point: ChargePoint, payload: Payload) -> Payload:
         told_at = parse_timestamp(payload["timestamp"])
-        evse_id = payload["evseId"]
+        evse_id = evse_of(payload["evseId"], "evseId")
         plugs = self._plugs.setdefault((point.cp_id, evse_id), {})
-        plugs[payload["connectorId"]] = payload["connectorStatus"]
+        plugs[evse_of(payload["connectorId"], "connectorId")] = payload["connectorStatus"]
         word = next(word for word in BY_WEIGHT if word in plugs.values())
         before = point.connectors.get(evse_id)
         if word != "Occupied":

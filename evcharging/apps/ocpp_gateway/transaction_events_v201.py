@@ -29,16 +29,18 @@ from evcharging.apps.ocpp_gateway.statuses import Statuses
 from evcharging.apps.ocpp_gateway.transactions import Start, Stop, Transactions
 from evcharging.apps.ocpp_gateway.writes import Work, Writes
 from evcharging.domain.states import OcppStatus
+from evcharging.ocpp.errors import CallRejected, Fault
 from evcharging.ocpp.timestamps import parse_timestamp
 from evcharging.store.gateway import transactions as store
 
-__all__ = ["TransactionEvents"]
+__all__ = ["TransactionEvents", "evse_of"]
 
 Payload: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, str]
 
 EVENTS = Counter("evcharging_gateway_transaction_events_total", "TransactionEvents by what they were", ["kind"])
 REMEMBERED_AT_MOST: Final = 100_000
+HIGHEST_EVSE: Final = 255
 ONLY_EVSE: Final = 1
 """Where a transaction begins before its EVSE is known, it is taken for the first until the station names it."""
 FLOWING: Final = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
@@ -281,7 +283,7 @@ def _read(cp_id: str, payload: Payload) -> _Event:
         seq_no=payload["seqNo"],
         offline=payload.get("offline", False),
         transaction_id=info["transactionId"],
-        evse_id=None if evse is None else evse["id"],
+        evse_id=None if evse is None else evse_of(evse["id"], "evse.id"),
         id_token=payload.get("idToken"),
         charging_state=info.get("chargingState"),
         stopped_reason=info.get("stoppedReason"),
@@ -290,6 +292,17 @@ def _read(cp_id: str, payload: Payload) -> _Event:
         meter_values=meter_values,
         readings=[] if meter_values is None else readings_of(meter_values),
     )
+
+
+def evse_of(number: int, field: str) -> int:
+    """The number of an EVSE (or connector), as the bus takes it.
+
+    Raises:
+        CallRejected: no station has such a number.
+    """
+    if not 0 <= number <= HIGHEST_EVSE:
+        raise CallRejected(Fault.PROPERTY_CONSTRAINT, f"{field}: {number}; expected 0 to {HIGHEST_EVSE}")
+    return number
 
 
 def _first_register(readings: Sequence[Reading]) -> Decimal | None:
