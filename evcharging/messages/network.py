@@ -95,6 +95,7 @@ class SwarmTransaction(BaseModel):
     reason: str | None = None
     began_offline: bool = False
     remote_start_id: int | None = None
+    next_event: int = Field(0, ge=0)
 
 
 class SwarmHandover(BaseModel):

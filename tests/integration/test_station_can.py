@@ -279,6 +279,23 @@ async def test_a_killed_station_ends_its_transaction_when_it_is_back(csms: CsmsS
     assert len(csms.of("StartTransaction")) == 1
 
 
+async def test_a_killed_station_of_201_never_uses_a_number_of_its_events_twice(
+    csms: CsmsServer, tmp_path: Path
+) -> None:
+    flags = ("--csms-url", csms.url, "--id", new_id(), "--version", "2.0.1", "--queue-file", str(tmp_path / "queue"))
+    (tmp_path / "eager.yaml").write_text("pause_s: [0.1, 0.2]\nmeter_interval_s: 1\n")
+    async with a_process(*flags, "--profile", "eager", "--profiles-dir", str(tmp_path)) as process:
+        await csms.hear(lambda: len(csms.events("Updated")) > 2)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+    async with a_process(*flags, "--profile", "none"):
+        ended = (await csms.hear(lambda: csms.events("Ended")))[0]
+    numbers = [event["seqNo"] for event in csms.events()]
+    assert ended["transactionInfo"]["stoppedReason"] == "PowerLoss"
+    assert ended["transactionInfo"]["transactionId"] == csms.events("Started")[0]["transactionInfo"]["transactionId"]
+    assert numbers == sorted(set(numbers))
+
+
 async def test_a_station_ends_by_itself_after_its_time_with_exit_code_0_and_a_summary(csms: CsmsServer) -> None:
     async with a_process("--csms-url", csms.url, "--id", new_id(), "--profile", "none", "--duration", "0.5") as process:
         out, err = await asyncio.wait_for(process.communicate(), DEADLINE_S)

@@ -17,7 +17,13 @@ from evcharging.ocpp.station.clock import LoopClock
 from evcharging.ocpp.station.environment import SharedEnvironment
 from evcharging.ocpp.station.fault_kinds import FaultPlan
 from evcharging.ocpp.station.faults import FaultyFrames
-from evcharging.ocpp.station.interfaces import ChargerFactory, QueueStore, StationSettings, TransactionRecord
+from evcharging.ocpp.station.interfaces import (
+    EVENTS_UNTOLD_AT_MOST,
+    ChargerFactory,
+    QueueStore,
+    StationSettings,
+    TransactionRecord,
+)
 from evcharging.ocpp.station.queue_file import QueueFile, QueueFileError
 from evcharging.ocpp.station.station import Station
 from evcharging.ocpp.websocket_client import dial
@@ -143,4 +149,5 @@ def left_open(memory: StationMemory, chargers: Sequence[CanCharger]) -> tuple[Tr
         if record.ended_at_s is None and record.connector_id <= len(chargers):
             register_wh = chargers[record.connector_id - 1].advance(0.0).register_wh
             record.meter_wh = max(record.meter_wh, int(register_wh))
+            record.next_event += EVENTS_UNTOLD_AT_MOST if record.next_event else 0
     return memory.transactions

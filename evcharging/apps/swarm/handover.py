@@ -161,7 +161,7 @@ def _record(transaction: SwarmTransaction, status: SwarmStatus) -> TransactionRe
         reason=transaction.reason or POWER_LOSS,
         began_offline=transaction.began_offline,
         remote_start_id=transaction.remote_start_id,
-        next_event=transaction.next_event + EVENTS_UNTOLD_AT_MOST,
+        next_event=transaction.next_event + (EVENTS_UNTOLD_AT_MOST if transaction.next_event else 0),
     )
 
 

@@ -45,6 +45,10 @@ __all__ = [
 LOG_LINES_KEPT: Final = 50
 """Log lines a station keeps in memory, newest last."""
 
+EVENTS_UNTOLD_AT_MOST: Final = 100
+"""Transaction events (2.0.1) that may have gone out after a record was last kept. Who goes on from such a record leaves
+so many numbers out: a gap says that events are missing, the same number twice would be a lie."""
+
 
 class Timer(Protocol):
     """A call that is still to come."""

@@ -16,7 +16,11 @@ def loaded(*flags: str, **environ: str) -> StationAppSettings:
 
 def test_the_two_flags_of_the_page_suffice() -> None:
     settings = loaded("--csms-url", "ws://127.0.0.1:9000/ocpp", "--id", "CP-7")
-    assert (settings.csms_url, settings.id, settings.ocpp_version) == ("ws://127.0.0.1:9000/ocpp", "CP-7", OcppVersion.V16)
+    assert (settings.csms_url, settings.id, settings.ocpp_version) == (
+        "ws://127.0.0.1:9000/ocpp",
+        "CP-7",
+        OcppVersion.V16,
+    )
     assert settings.can == "virtual"
     assert settings.spec == L2_THREE_PHASE
 
