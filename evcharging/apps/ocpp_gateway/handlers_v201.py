@@ -21,7 +21,8 @@ from evcharging.apps.ocpp_gateway.meter_values_v201 import readings_of
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.records_v201 import note_report, settle_reservation
 from evcharging.apps.ocpp_gateway.statuses import Statuses
-from evcharging.apps.ocpp_gateway.transaction_events_v201 import TransactionEvents, evse_of
+from evcharging.apps.ocpp_gateway.transaction_event_v201 import evse_of
+from evcharging.apps.ocpp_gateway.transaction_events_v201 import TransactionEvents
 from evcharging.apps.ocpp_gateway.upkeep import Upkeep
 from evcharging.apps.ocpp_gateway.writes import Writes
 from evcharging.domain.states import OcppStatus

@@ -11,9 +11,8 @@ is answered and moves no register.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Awaitable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -21,26 +20,27 @@ from prometheus_client import Counter
 
 from evcharging.apps.ocpp_gateway.authorization import Authorization, Verdict
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ConnectorReport, OpenTransaction
-from evcharging.apps.ocpp_gateway.id_tokens_v201 import NO_AUTHORIZATION, check, id_tag_of, id_token_info
-from evcharging.apps.ocpp_gateway.meter_values_v201 import readings_of
+from evcharging.apps.ocpp_gateway.id_tokens_v201 import check, id_token_info
 from evcharging.apps.ocpp_gateway.metering import Metering
-from evcharging.apps.ocpp_gateway.readings import Reading
 from evcharging.apps.ocpp_gateway.statuses import Statuses
+from evcharging.apps.ocpp_gateway.transaction_event_v201 import (
+    TransactionEvent,
+    first_register,
+    last_register,
+    read_event,
+)
 from evcharging.apps.ocpp_gateway.transactions import Start, Stop, Transactions
 from evcharging.apps.ocpp_gateway.writes import Work, Writes
 from evcharging.domain.states import OcppStatus
-from evcharging.ocpp.errors import CallRejected, Fault
-from evcharging.ocpp.timestamps import parse_timestamp
 from evcharging.store.gateway import transactions as store
 
-__all__ = ["TransactionEvents", "evse_of"]
+__all__ = ["TransactionEvents"]
 
 Payload: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, str]
 
 EVENTS = Counter("evcharging_gateway_transaction_events_total", "TransactionEvents by what they were", ["kind"])
 REMEMBERED_AT_MOST: Final = 100_000
-HIGHEST_EVSE: Final = 255
 ONLY_EVSE: Final = 1
 """Where a transaction begins before its EVSE is known, it is taken for the first until the station names it."""
 FLOWING: Final = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
@@ -80,7 +80,7 @@ class TransactionEvents:
             CallRejected: a timestamp is none.
             StorageAway: from the awaited answer; it must not be answered.
         """
-        event = _read(point.cp_id, payload)
+        event = read_event(point.cp_id, payload)
         passed = event.seq_no <= self._last_seq.get(event.key, -1)
         if passed:
             EVENTS.labels("repeated").inc()
@@ -102,7 +102,9 @@ class TransactionEvents:
             )
         return self._answer(event)
 
-    def _go_on(self, point: ChargePoint, transaction: OpenTransaction, event: _Event, *, passed: bool) -> Payload:
+    def _go_on(
+        self, point: ChargePoint, transaction: OpenTransaction, event: TransactionEvent, *, passed: bool
+    ) -> Payload:
         if passed:
             return self._answer(event)
         if event.evse_id is not None and event.evse_id != transaction.connector_id:
@@ -119,7 +121,7 @@ class TransactionEvents:
         self._say_status(point, transaction.connector_id, event)
         return self._answer(event)
 
-    async def _begin(self, point: ChargePoint, event: _Event, start: Start) -> Payload:
+    async def _begin(self, point: ChargePoint, event: TransactionEvent, start: Start) -> Payload:
         started = await self._transactions.start(point, start)
         self._waiting.pop(event.key, None)
         if event.readings:
@@ -129,9 +131,9 @@ class TransactionEvents:
         self._say_status(point, start.connector_id, event)
         return self._answer(event, started.verdict)
 
-    async def _end(self, point: ChargePoint, event: _Event) -> Payload:
+    async def _end(self, point: ChargePoint, event: TransactionEvent) -> Payload:
         start = self._waiting.pop(event.key, None)
-        last = _last_register(event.readings)
+        last = last_register(event.readings)
         if start is not None and event.transaction_id not in point.open:
             if event.id_tag is None and not _risen(start.register_wh, last):
                 self._last_seq.pop(event.key, None)
@@ -155,7 +157,7 @@ class TransactionEvents:
         self._say_finishing(point, connector_id, event)
         return self._answer(event, verdict)
 
-    def _start_of(self, event: _Event) -> Start:
+    def _start_of(self, event: TransactionEvent) -> Start:
         """What is known of the beginning of a transaction that is no session yet, this event included."""
         known = self._waiting.get(event.key)
         if known is None:
@@ -163,7 +165,7 @@ class TransactionEvents:
                 connector_id=event.evse_id or ONLY_EVSE,
                 id_tag=event.id_tag,
                 started_at=event.at,
-                register_wh=_first_register(event.readings),
+                register_wh=first_register(event.readings),
                 transaction_id=event.transaction_id,
                 reservation_id=event.reservation_id,
                 remote_start_id=event.remote_start_id,
@@ -172,15 +174,15 @@ class TransactionEvents:
             known,
             connector_id=event.evse_id or known.connector_id,
             id_tag=event.id_tag or known.id_tag,
-            register_wh=known.register_wh if known.register_wh is not None else _first_register(event.readings),
+            register_wh=known.register_wh if known.register_wh is not None else first_register(event.readings),
             reservation_id=event.reservation_id or known.reservation_id,
             remote_start_id=event.remote_start_id or known.remote_start_id,
         )
 
-    def _is_session(self, event: _Event, start: Start) -> bool:
+    def _is_session(self, event: TransactionEvent, start: Start) -> bool:
         if start.id_tag is not None or start.remote_start_id is not None or event.needs_no_token:
             return True
-        return event.charging_state in FLOWING or _risen(start.register_wh, _last_register(event.readings))
+        return event.charging_state in FLOWING or _risen(start.register_wh, last_register(event.readings))
 
     def _move(self, transaction: OpenTransaction, evse_id: int) -> None:
         transaction.connector_id = evse_id
@@ -191,7 +193,7 @@ class TransactionEvents:
 
         self._writes.post(effect)
 
-    def _name(self, transaction: OpenTransaction, event: _Event) -> None:
+    def _name(self, transaction: OpenTransaction, event: TransactionEvent) -> None:
         """Somebody was authorized for a transaction that began without."""
         assert event.id_tag is not None  # noqa: S101 - the caller has looked
         transaction.id_tag = event.id_tag
@@ -208,24 +210,24 @@ class TransactionEvents:
 
         self._writes.post(effect)
 
-    def _say_status(self, point: ChargePoint, connector_id: int, event: _Event) -> None:
+    def _say_status(self, point: ChargePoint, connector_id: int, event: TransactionEvent) -> None:
         status = STATUS_WHILE.get(event.charging_state or "")
         if status is not None:
             self._statuses.report(point, connector_id, ConnectorReport(status, event.at))
 
-    def _say_finishing(self, point: ChargePoint, connector_id: int, event: _Event) -> None:
+    def _say_finishing(self, point: ChargePoint, connector_id: int, event: TransactionEvent) -> None:
         """The cable may stay in: the connector does not charge, and is not free before the station says so."""
         report = point.connectors.get(connector_id)
         if report is not None and report.status in WHILE_CHARGING:
             self._statuses.report(point, connector_id, ConnectorReport(OcppStatus.FINISHING, event.at))
 
-    def _answer(self, event: _Event, verdict: Verdict | None = None) -> Payload:
+    def _answer(self, event: TransactionEvent, verdict: Verdict | None = None) -> Payload:
         """With idTokenInfo where, and only where, the event carries an idToken."""
         if event.id_token is None:
             return {}
         return {"idTokenInfo": id_token_info(verdict or check(self._authorization, event.id_token))}
 
-    def _note_seq(self, event: _Event) -> None:
+    def _note_seq(self, event: TransactionEvent) -> None:
         last = self._last_seq.get(event.key)
         if last is not None and event.seq_no > last + 1:
             EVENTS.labels("after_a_gap").inc()
@@ -238,79 +240,6 @@ class TransactionEvents:
         if len(where) >= REMEMBERED_AT_MOST and key not in where:
             where.pop(next(iter(where)))
         where[key] = what
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """A TransactionEvent, read."""
-
-    cp_id: str
-    kind: str
-    at: datetime
-    seq_no: int
-    offline: bool
-    transaction_id: str
-    evse_id: int | None
-    id_token: Payload | None
-    charging_state: str | None
-    stopped_reason: str | None
-    remote_start_id: int | None
-    reservation_id: int | None
-    meter_values: list[Payload] | None
-    readings: list[Reading]
-
-    @property
-    def key(self) -> Key:
-        return self.cp_id, self.transaction_id
-
-    @property
-    def id_tag(self) -> str | None:
-        return id_tag_of(self.id_token)
-
-    @property
-    def needs_no_token(self) -> bool:
-        return self.id_token is not None and self.id_token["type"] == NO_AUTHORIZATION
-
-
-def _read(cp_id: str, payload: Payload) -> _Event:
-    info = payload["transactionInfo"]
-    evse = payload.get("evse")
-    meter_values = payload.get("meterValue")
-    return _Event(
-        cp_id=cp_id,
-        kind=payload["eventType"],
-        at=parse_timestamp(payload["timestamp"]),
-        seq_no=payload["seqNo"],
-        offline=payload.get("offline", False),
-        transaction_id=info["transactionId"],
-        evse_id=None if evse is None else evse_of(evse["id"], "evse.id"),
-        id_token=payload.get("idToken"),
-        charging_state=info.get("chargingState"),
-        stopped_reason=info.get("stoppedReason"),
-        remote_start_id=info.get("remoteStartId"),
-        reservation_id=payload.get("reservationId"),
-        meter_values=meter_values,
-        readings=[] if meter_values is None else readings_of(meter_values),
-    )
-
-
-def evse_of(number: int, field: str) -> int:
-    """The number of an EVSE (or connector), as the bus takes it.
-
-    Raises:
-        CallRejected: no station has such a number.
-    """
-    if not 0 <= number <= HIGHEST_EVSE:
-        raise CallRejected(Fault.PROPERTY_CONSTRAINT, f"{field}: {number}; expected 0 to {HIGHEST_EVSE}")
-    return number
-
-
-def _first_register(readings: Sequence[Reading]) -> Decimal | None:
-    return next((reading.register_wh for reading in readings if reading.register_wh is not None), None)
-
-
-def _last_register(readings: Sequence[Reading]) -> Decimal | None:
-    return _first_register(readings[::-1])
 
 
 def _risen(before_wh: Decimal | None, after_wh: Decimal | None) -> bool:
