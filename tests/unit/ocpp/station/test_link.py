@@ -61,15 +61,6 @@ async def test_pings_are_sent_at_web_socket_ping_interval_and_follow_its_change(
         assert socket.pings == 3
 
 
-async def test_the_loss_of_a_connection_is_heard_and_counted():
-    async with living() as world:
-        world.network.cut()
-        await world.clock.advance(5)
-        assert world.ear.connections == ["up", "down", "up"]
-        assert world.station.snapshot().reconnects == 1
-        assert "Disconnected - dropped" in world.messages()
-
-
 async def test_stopping_a_station_that_pauses_between_attempts_ends_it_at_once():
     csms = Csms()
     csms.refuse = "404"

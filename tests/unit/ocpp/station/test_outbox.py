@@ -32,23 +32,6 @@ async def test_TC_039_an_offline_transaction_is_delivered_in_order_with_its_own_
         assert world.csms.actions().index("StopTransaction") == 3
 
 
-async def test_a_whole_offline_transaction_gets_its_id_from_the_answer_to_its_start():
-    csms = Csms()
-    csms.answers["StartTransaction"] = {"transactionId": 4711, "idTagInfo": {"status": "Accepted"}}
-    async with living(csms, configuration={"AllowOfflineTxForUnknownId": "true"}) as world:
-        await cut(world)
-        await world.charge("NEW")
-        await world.clock.advance(125)
-        world.station.unplug(1)
-        world.network.up = True
-        await world.clock.advance(70)
-        assert {one["transactionId"] for one in csms.of("MeterValues")} == {4711}
-        assert csms.of("StopTransaction")[0]["transactionId"] == 4711
-        assert world.ear.settled[0].delivered
-        assert world.ear.settled[0].transaction_id == 4711
-        assert world.station.snapshot().queued == 0
-
-
 async def test_a_refused_message_is_sent_transaction_message_attempts_times_after_growing_pauses():
     csms = Csms()
     csms.answers["StopTransaction"] = CallRejected(Fault.INTERNAL_ERROR, "later")
