@@ -24,8 +24,10 @@ from evcharging.domain.energy import WH_PER_KWH, exact_wh
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.commands import Command, CommandAction, CommandOutcome
 from evcharging.messages.envelope import Event
+from evcharging.store.gateway import remote_starts
 from evcharging.store.gateway import transactions as store
-from evcharging.store.gateway.transactions import RemoteStartRow, TransactionRow
+from evcharging.store.gateway.remote_starts import RemoteStartRow
+from evcharging.store.gateway.transactions import TransactionRow
 
 __all__ = ["START_HOLDS", "SupplyOrders"]
 
@@ -124,7 +126,7 @@ class SupplyOrders:
             # Whether a station that did not answer heard it is not known: should it begin, it is to end again.
             unheard = outcome.outcome in (CommandOutcome.TIMEOUT, CommandOutcome.NOT_CONNECTED)
             reason = EndReason.START_TIMEOUT.value if unheard else None
-            await store.withdraw_remote_start(
+            await remote_starts.withdraw_remote_start(
                 work.transaction, order.remote_start_id, stop_requested=reason, now=work.now
             )
 
@@ -147,7 +149,7 @@ class SupplyOrders:
                     created_at=work.now,
                     expires_at=work.now + START_HOLDS,
                 )
-                if await store.add_remote_start(work.transaction, row):
+                if await remote_starts.add_remote_start(work.transaction, row):
                     return row
             raise RuntimeError(f"no free number for a start in {NUMBERS_TRIED} tries, or {command.command_id} is known")
 
@@ -171,10 +173,10 @@ class SupplyOrders:
 
     async def _withdraw(self, session_id: str, reason: str) -> bool:
         async def effect(work: Work) -> bool:
-            order = await store.find_remote_start(work.transaction, session_id)
+            order = await remote_starts.find_remote_start(work.transaction, session_id)
             if order is None:
                 return False
-            await store.withdraw_remote_start(
+            await remote_starts.withdraw_remote_start(
                 work.transaction, order.remote_start_id, stop_requested=reason[:LONGEST_REASON], now=work.now
             )
             return True

@@ -20,9 +20,10 @@ from evcharging.apps.ocpp_gateway.writes import Work
 from evcharging.domain.authorization import same_id_tag
 from evcharging.messages.envelope import derived_id
 from evcharging.messages.network import TokenStatus
-from evcharging.store.gateway import records
+from evcharging.store.gateway import records, remote_starts
 from evcharging.store.gateway import transactions as store
-from evcharging.store.gateway.transactions import RemoteStartRow, TransactionRow
+from evcharging.store.gateway.remote_starts import RemoteStartRow
+from evcharging.store.gateway.transactions import TransactionRow
 
 __all__ = ["HIGHEST_NUMBER", "TransactionStarts"]
 
@@ -77,7 +78,7 @@ class TransactionStarts:
     async def _enter(self, work: Work, fresh: dict[str, tuple[ChargePoint, Start]]) -> dict[str, TransactionRow]:
         cp_ids = list({point.cp_id for point, _ in fresh.values()})
         await self._close_forgotten(work, cp_ids, fresh.values())
-        orders = await store.waiting_starts(work.transaction, cp_ids)
+        orders = await remote_starts.waiting_starts(work.transaction, cp_ids)
         reservations = await records.active_reservations(work.transaction, cp_ids)
         charging = await self._charging(work, fresh.values())
         numbers = await self._numbers(work, sum(start.transaction_id is None for _, start in fresh.values()))
@@ -97,7 +98,7 @@ class TransactionStarts:
             STARTED.labels("remote" if order is not None else "local").inc()
             work.publish(self._announcements.begun(point, row))
         await store.insert_all(work.transaction, list(rows.values()))
-        await store.consume_starts(work.transaction, consumed, work.now)
+        await remote_starts.consume_starts(work.transaction, consumed, work.now)
         for row in used:
             await records.use_reservation(
                 work.transaction, row.cp_id, row.reservation_id or 0, session_id=row.session_id, now=work.now

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from evcharging.store.database import Database
 from evcharging.store.gateway import tables
 from evcharging.store.gateway import transactions as store
-from evcharging.store.gateway.transactions import IntervalRow, RemoteStartRow, TransactionRow
+from evcharging.store.gateway.transactions import IntervalRow, TransactionRow
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -31,22 +31,6 @@ def a_row(nth: int, **changes: Any) -> TransactionRow:
         "started_at": NOW,
     }
     return TransactionRow(**{**fields, **changes})
-
-
-def a_start(number: int, **changes: Any) -> RemoteStartRow:
-    fields: dict[str, Any] = {
-        "remote_start_id": number,
-        "command_id": f"c-{number}",
-        "cp_id": "CP-1",
-        "connector_id": 1,
-        "id_tag": "TAG",
-        "session_id": f"s-{number}",
-        "driver_id": None,
-        "target_wh": None,
-        "created_at": NOW + timedelta(seconds=number),
-        "expires_at": NOW + timedelta(hours=1),
-    }
-    return RemoteStartRow(**{**fields, **changes})
 
 
 async def test_a_row_comes_back_as_it_was_saved(database: Database) -> None:
@@ -123,24 +107,6 @@ async def test_tags_that_charge_are_those_of_open_transactions_in_any_case(datab
     async with database.begin() as transaction:
         await store.insert_all(transaction, [a_row(1, id_tag="Tag"), a_row(2, id_tag="done", stopped_at=NOW)])
         assert await store.charging_tags(transaction, ["TAG", "DONE"]) == {"tag"}
-
-
-async def test_a_remote_start_waits_until_it_is_consumed(database: Database) -> None:
-    async with database.begin() as transaction:
-        assert await store.add_remote_start(transaction, a_start(1))
-        assert not await store.add_remote_start(transaction, a_start(1, command_id="c-9"))
-        assert not await store.add_remote_start(transaction, a_start(9, command_id="c-1"))
-        assert await store.add_remote_start(transaction, a_start(2))
-        waiting = await store.waiting_starts(transaction, ["CP-1", "CP-2"])
-        assert waiting == {"CP-1": [a_start(1), a_start(2)]}
-        await store.withdraw_remote_start(transaction, 2, stop_requested="driver_cancel", now=NOW)
-        await store.consume_starts(transaction, [1], NOW)
-        assert await store.find_remote_start(transaction, "s-1") is None
-        found = await store.find_remote_start(transaction, "s-2")
-        assert found is not None
-        assert found.stop_requested == "driver_cancel"
-        await store.withdraw_remote_start(transaction, 2, stop_requested=None, now=NOW)
-        assert await store.waiting_starts(transaction, ["CP-1"]) == {}
 
 
 async def test_text_from_strangers_is_cut_to_its_column(database: Database) -> None:

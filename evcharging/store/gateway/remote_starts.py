@@ -1,0 +1,97 @@
+"""Starts that stations were asked for, until transactions come from them. Knows no rule of the business."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from evcharging.store.gateway import tables
+
+__all__ = [
+    "RemoteStartRow",
+    "add_remote_start",
+    "consume_starts",
+    "find_remote_start",
+    "waiting_starts",
+    "withdraw_remote_start",
+]
+
+IDS_A_STATEMENT = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class RemoteStartRow:
+    """A start that a station was asked for and that it has not begun yet."""
+
+    remote_start_id: int
+    command_id: str
+    cp_id: str
+    connector_id: int | None
+    id_tag: str
+    session_id: str
+    driver_id: str | None
+    target_wh: Decimal | None
+    created_at: datetime
+    expires_at: datetime
+    stop_requested: str | None = None
+    consumed_at: datetime | None = None
+
+
+async def add_remote_start(transaction: AsyncConnection, row: RemoteStartRow) -> bool:
+    """Note a start before the station is asked for it; False where its number is taken, or its command known."""
+    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert
+    result = await transaction.execute(
+        insert(tables.remote_starts)
+        .values(**asdict(row))
+        .on_conflict_do_nothing()
+        .returning(tables.remote_starts.c.remote_start_id)
+    )
+    return result.scalar() is not None
+
+
+async def waiting_starts(transaction: AsyncConnection, cp_ids: Sequence[str]) -> dict[str, list[RemoteStartRow]]:
+    """The starts that no transaction has come from yet, by charge point, oldest first."""
+    columns = tables.remote_starts.c
+    waiting: dict[str, list[RemoteStartRow]] = {}
+    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
+        part = cp_ids[start : start + IDS_A_STATEMENT]
+        statement = select(tables.remote_starts).where(columns.cp_id.in_(part), columns.consumed_at.is_(None))
+        for found in (await transaction.execute(statement.order_by(columns.created_at))).mappings():
+            waiting.setdefault(found["cp_id"], []).append(RemoteStartRow(**found))
+    return waiting
+
+
+async def consume_starts(transaction: AsyncConnection, numbers: Sequence[int], now: datetime) -> None:
+    """Note that transactions have come from these starts."""
+    columns = tables.remote_starts.c
+    if numbers:
+        await transaction.execute(
+            update(tables.remote_starts).where(columns.remote_start_id.in_(numbers)).values(consumed_at=now)
+        )
+
+
+async def find_remote_start(transaction: AsyncConnection, session_id: str) -> RemoteStartRow | None:
+    """The start of that session which no transaction has come from yet."""
+    columns = tables.remote_starts.c
+    result = await transaction.execute(
+        select(tables.remote_starts).where(columns.session_id == session_id).where(columns.consumed_at.is_(None))
+    )
+    found = result.mappings().first()
+    return None if found is None else RemoteStartRow(**found)
+
+
+async def withdraw_remote_start(
+    transaction: AsyncConnection, remote_start_id: int, *, stop_requested: str | None, now: datetime
+) -> None:
+    """Take back a start: as if it never was, or, with a reason to stop, as one that must end when it begins."""
+    values: dict[str, Any] = {"consumed_at": now} if stop_requested is None else {"stop_requested": stop_requested}
+    await transaction.execute(
+        update(tables.remote_starts).where(tables.remote_starts.c.remote_start_id == remote_start_id).values(**values)
+    )
