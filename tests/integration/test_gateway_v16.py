@@ -846,3 +846,24 @@ def test_the_station_of_these_tests_is_a_link() -> None:
 
     link: Link = Station.__new__(Station)
     assert link.version == "1.6"
+
+
+@pytest.mark.parametrize("number", [-1, 256, 2_000_000_000])
+async def test_a_connector_that_no_station_has_costs_only_the_message_that_names_it(
+    tmp_path: Path, number: int
+) -> None:
+    async with business(tmp_path) as gateway:
+        station = gateway.station()
+        await station.boot()
+        with pytest.raises(CallRejected):
+            await station.status("Available", connector_id=number)
+        with pytest.raises(CallRejected):
+            await station.meter(None, after(0), 5, connector_id=number)
+        with pytest.raises(CallRejected):
+            await station.start(after(0), 0, connector_id=number)
+        await station.status("Available", connector_id=1)
+        await station.start(after(0), 0, connector_id=1)
+        assert (await begun(gateway)).connector_id == 1
+        await gateway.quiet()
+        kept = [row["action"] for row in await gateway.rows(tables.rejected_messages)]
+        assert sorted(kept) == ["MeterValues", "StartTransaction"]

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from evcharging.apps.ocpp_gateway.authorization import Authorization, Verdict
 from evcharging.apps.ocpp_gateway.boots import BootReport, Boots
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ConnectorReport
+from evcharging.apps.ocpp_gateway.connector_numbers import connector_number
 from evcharging.apps.ocpp_gateway.meter_values_v16 import readings_of
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.statuses import Statuses
@@ -118,7 +119,7 @@ class HandlersV16:
         self._metering.take(
             point,
             readings_of(payload["meterValue"]),
-            connector_id=payload["connectorId"],
+            connector_id=connector_number(payload["connectorId"], "connectorId"),
             transaction_id=None if transaction_id is None else str(transaction_id),
         )
         return {}
@@ -132,14 +133,14 @@ class HandlersV16:
             payload.get("info"),
             payload.get("vendorErrorCode"),
         )
-        self._statuses.report(point, payload["connectorId"], report)
+        self._statuses.report(point, connector_number(payload["connectorId"], "connectorId"), report)
         return {}
 
     async def _start_transaction(self, point: ChargePoint, payload: Payload) -> Payload:
         started = await self._transactions.start(
             point,
             Start(
-                connector_id=payload["connectorId"],
+                connector_id=connector_number(payload["connectorId"], "connectorId"),
                 id_tag=payload["idTag"],
                 started_at=parse_timestamp(payload["timestamp"]),
                 register_wh=_register(payload["meterStart"]),

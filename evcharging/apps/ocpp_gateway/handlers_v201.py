@@ -16,12 +16,12 @@ import structlog
 from evcharging.apps.ocpp_gateway.authorization import Authorization, Verdict
 from evcharging.apps.ocpp_gateway.boots import BootReport, Boots
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ConnectorReport
+from evcharging.apps.ocpp_gateway.connector_numbers import connector_number
 from evcharging.apps.ocpp_gateway.id_tokens_v201 import check, id_token_info
 from evcharging.apps.ocpp_gateway.meter_values_v201 import readings_of
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.records_v201 import note_report, settle_reservation
 from evcharging.apps.ocpp_gateway.statuses import Statuses
-from evcharging.apps.ocpp_gateway.transaction_event_v201 import evse_of
 from evcharging.apps.ocpp_gateway.transaction_events_v201 import TransactionEvents
 from evcharging.apps.ocpp_gateway.upkeep import Upkeep
 from evcharging.apps.ocpp_gateway.writes import Writes
@@ -177,7 +177,7 @@ class HandlersV201:
         return {"currentTime": timestamp(self._now())}
 
     def _meter_values(self, point: ChargePoint, payload: Payload) -> Payload:
-        evse_id = evse_of(payload["evseId"], "evseId")
+        evse_id = connector_number(payload["evseId"], "evseId")
         self._metering.take(point, readings_of(payload["meterValue"]), connector_id=evse_id)
         return {}
 
@@ -197,9 +197,9 @@ class HandlersV201:
 
     def _status_notification(self, point: ChargePoint, payload: Payload) -> Payload:
         told_at = parse_timestamp(payload["timestamp"])
-        evse_id = evse_of(payload["evseId"], "evseId")
+        evse_id = connector_number(payload["evseId"], "evseId")
         plugs = self._plugs.setdefault((point.cp_id, evse_id), {})
-        plugs[evse_of(payload["connectorId"], "connectorId")] = payload["connectorStatus"]
+        plugs[connector_number(payload["connectorId"], "connectorId")] = payload["connectorStatus"]
         word = next(word for word in BY_WEIGHT if word in plugs.values())
         before = point.connectors.get(evse_id)
         if word != "Occupied":

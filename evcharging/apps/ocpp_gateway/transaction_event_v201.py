@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
+from evcharging.apps.ocpp_gateway.connector_numbers import connector_number
 from evcharging.apps.ocpp_gateway.id_tokens_v201 import NO_AUTHORIZATION, id_tag_of
 from evcharging.apps.ocpp_gateway.meter_values_v201 import readings_of
 from evcharging.apps.ocpp_gateway.readings import Reading
-from evcharging.ocpp.errors import CallRejected, Fault
 from evcharging.ocpp.timestamps import parse_timestamp
 
-__all__ = ["TransactionEvent", "evse_of", "first_register", "last_register", "read_event"]
+__all__ = ["TransactionEvent", "first_register", "last_register", "read_event"]
 
 Payload: TypeAlias = dict[str, Any]
-
-HIGHEST_EVSE: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def read_event(cp_id: str, payload: Payload) -> TransactionEvent:
         seq_no=payload["seqNo"],
         offline=payload.get("offline", False),
         transaction_id=info["transactionId"],
-        evse_id=None if evse is None else evse_of(evse["id"], "evse.id"),
+        evse_id=None if evse is None else connector_number(evse["id"], "evse.id"),
         id_token=payload.get("idToken"),
         charging_state=info.get("chargingState"),
         stopped_reason=info.get("stoppedReason"),
@@ -81,17 +79,6 @@ def read_event(cp_id: str, payload: Payload) -> TransactionEvent:
         meter_values=meter_values,
         readings=[] if meter_values is None else readings_of(meter_values),
     )
-
-
-def evse_of(number: int, field: str) -> int:
-    """The number of an EVSE (or connector), as the bus takes it.
-
-    Raises:
-        CallRejected: no station has such a number.
-    """
-    if not 0 <= number <= HIGHEST_EVSE:
-        raise CallRejected(Fault.PROPERTY_CONSTRAINT, f"{field}: {number}; expected 0 to {HIGHEST_EVSE}")
-    return number
 
 
 def first_register(readings: Sequence[Reading]) -> Decimal | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evcharging.apps.ocpp_gateway.transaction_event_v201 import evse_of, first_register, last_register, read_event
+from evcharging.apps.ocpp_gateway.transaction_event_v201 import first_register, last_register, read_event
 from evcharging.ocpp.errors import CallRejected, Fault
 from evcharging.ocpp.schemas import check_request
 from evcharging.ocpp.versions import OcppVersion
@@ -76,9 +76,7 @@ def test_a_button_needs_no_token() -> None:
     assert event.id_tag is None
 
 
-@pytest.mark.parametrize("number", [-1, 256])
-def test_an_evse_that_no_station_has_is_refused(number: int) -> None:
+def test_an_evse_that_no_station_has_is_refused() -> None:
     with pytest.raises(CallRejected) as refused:
-        evse_of(number, "evseId")
+        read_event("CP-001", payload(evse={"id": 256}))
     assert refused.value.fault is Fault.PROPERTY_CONSTRAINT
-    assert evse_of(255, "evseId") == 255
