@@ -42,18 +42,19 @@ async def swarm_worker(settings: SwarmSettings, stop: asyncio.Event) -> None:
         profiles = load_profiles(settings.profiles_dir)
     except ProfileError as error:
         raise UsageError(f"--profiles-dir: {error}") from None
+    ssl_context, bus = _tls(settings), settings.create_bus(settings.name)
     sock = bind(settings.host, settings.metrics_port, flag="--metrics-port")
     host, port = sock.getsockname()[:2]
     if not is_loopback(settings.host):
         log.warning("health and metrics can be read by everybody who reaches this address", host=settings.host)
     worker = SwarmWorker(
         settings,
-        bus=settings.create_bus(settings.name),
+        bus=bus,
         make_station=Station,
         dial=dial,
         profiles=profiles,
         most_stations=most_stations,
-        ssl_context=_tls(settings),
+        ssl_context=ssl_context,
     )
     async with serving(probes_app(worker.checks), sock, name="swarm-worker"):
         log.info("metrics are served", url=f"http://{host}:{port}/metrics")
