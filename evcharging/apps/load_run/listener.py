@@ -64,7 +64,6 @@ class Connections:
     def gone(self, station_id: str, reason: str) -> bool:
         """A station's socket is gone, or could not be opened; return whether one was lost."""
         if station_id in self._leaving:
-            self._leaving.discard(station_id)
             if station_id in self._now:
                 self._now.discard(station_id)
                 self.closed += 1
