@@ -149,6 +149,7 @@ async def _open(
             max_redirects=0,
             read_buffer_init_size=READ_BUFFER_BYTES,
             socket_factory=lambda _url: sock,
+            use_aiofastnet=False,  # as quick here without, and 5 KiB a socket less
         )
     )
     try:
