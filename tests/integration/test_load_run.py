@@ -135,8 +135,15 @@ async def test_calls_never_answered_are_told_as_timeouts(profiles, tmp_path):
 
 async def test_a_csms_that_doubles_transaction_ids_is_found_out(profiles, tmp_path):
     same = {"transaction_id": 7, "id_tag_info": {"status": "Accepted"}}
-    async with central_system(answers={"StartTransaction": same}) as csms:
-        _, report = await made(settings(csms.url, profiles, tmp_path, count=1), tmp_path)
+    stop = asyncio.Event()
+    async with central_system(answers={"StartTransaction": same}) as csms, asyncio.timeout(60.0):
+        wanted = settings(csms.url, profiles, tmp_path, count=1, duration=3600.0)
+        running = asyncio.create_task(load_run(wanted, stop))
+        while sum(len(peer.of("StartTransaction")) for peers in csms.peers.values() for peer in peers) < 2:
+            await asyncio.sleep(0.05)
+        stop.set()
+        assert await running == 0
+    report = json.loads((tmp_path / "report.json").read_text())
     assert any("too" in problem for problem in report["ledger"]["problems"])
 
 
