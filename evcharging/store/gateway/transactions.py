@@ -272,7 +272,7 @@ def _digits(value: Decimal | None) -> str | None:
 
 
 def _moment(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _row(found: RowMapping) -> TransactionRow:
