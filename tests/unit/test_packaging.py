@@ -28,8 +28,8 @@ COMPOSE = yaml.safe_load((ROOT / "docker/docker-compose.yml").read_text(encoding
 DOCKERFILE = (ROOT / "docker/Dockerfile").read_text(encoding="utf-8")
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"].startswith("evcharging:")}
 THEIRS = {name: service for name, service in COMPOSE["services"].items() if name not in OURS}
-FOUND_BY_NAME = {"asyncpg", "websockets"}
-"""Dependencies that another one imports when a URL or a protocol asks for it."""
+FOUND_BY_NAME = {"asyncpg", "ocpp", "websockets"}
+"""Dependencies that another one imports when a URL or a protocol asks for it, or whose files alone are read."""
 REQUIRED_FLAGS = {
     "monitor": ["--cp-id", "CP-001"],
     "driver": ["--driver-id", "driver-alice"],
