@@ -40,15 +40,20 @@ class GatewayProcess:
         with (self.folder / "gateway.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "evcharging.apps.ocpp_gateway.main", "--standalone"),
+                    *(sys.executable, "-m", "evcharging.apps.up.launch"),  # which ends it when this run is gone
+                    *("evcharging.apps.ocpp_gateway.main", "--standalone"),
                     *("--ws-port", str(self.port), "--http-port", str(self.http_port)),
                     *("--db-path", str(self.folder / "gateway.db"), *self.flags),
                 ],
                 cwd=self.folder,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={name: value for name, value in os.environ.items() if not name.startswith("OCPP_GATEWAY_")},
             )
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"begin\n")
+        self.process.stdin.flush()
         deadline = time.monotonic() + READY_WITHIN_S
         while not self._is_ready():
             assert self.process.poll() is None, self.log()
@@ -59,13 +64,13 @@ class GatewayProcess:
         """SIGKILL."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait()
+        self._reap()
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(READY_WITHIN_S)
+        return self._reap()
 
     def log(self) -> str:
         """What it wrote."""
@@ -82,6 +87,13 @@ class GatewayProcess:
             answer = await http.get(f"/api/v1/ocpp/{cp_id}/transactions")
         assert answer.status_code == 200, answer.text
         return list(answer.json())
+
+    def _reap(self) -> int:
+        assert self.process is not None
+        assert self.process.stdin is not None
+        code = self.process.wait(READY_WITHIN_S)
+        self.process.stdin.close()
+        return code
 
     def _is_ready(self) -> bool:
         try:
