@@ -69,4 +69,6 @@ def signature_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> 
 
 def everything_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Signature:
     """All that a status says of a station."""
-    return (signature_of(snapshot, queue), snapshot.register_wh, snapshot.kw, [entry["key"] for entry in queue])
+    meters_wh = [one.transaction.meter_wh for one in snapshot.connectors if one.transaction is not None]
+    waiting = [entry["key"] for entry in queue]
+    return (signature_of(snapshot, queue), snapshot.register_wh, snapshot.kw, meters_wh, waiting)

@@ -36,3 +36,9 @@ def test_a_meter_value_that_waits_is_no_news_and_an_end_that_waits_is(charging):
     assert signature_of(charging, [{"key": 1, "kind": "meter"}]) == signature_of(charging, [])
     assert signature_of(charging, [{"key": 1, "kind": "end"}]) != signature_of(charging, [])
     assert everything_of(charging, [{"key": 1, "kind": "meter"}]) != everything_of(charging, [])
+
+
+def test_a_sample_of_a_transaction_is_part_of_everything_though_the_register_was_told_before(charging, record):
+    before = everything_of(charging, [])
+    record.meter_wh += 2
+    assert everything_of(charging, []) != before
