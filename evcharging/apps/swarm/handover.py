@@ -108,7 +108,9 @@ def handover_of(
         released=released,
         registers_wh=tuple(round(connector.register_wh, 3) for connector in snapshot.connectors),
         transactions=tuple(
-            _told(connector.transaction) for connector in snapshot.connectors if connector.transaction is not None
+            _told(connector.transaction, connector.register_wh)
+            for connector in snapshot.connectors
+            if connector.transaction is not None
         ),
         queue=tuple(_without_most_meters(queue)),
     )
@@ -126,14 +128,16 @@ def past_of(status: SwarmStatus | None) -> Past:
     )
 
 
-def _told(record: TransactionRecord) -> SwarmTransaction:
+def _told(record: TransactionRecord, register_wh: float) -> SwarmTransaction:
+    """The transaction, up to its end or to what its meter shows now, whichever is known."""
+    meter_wh = record.meter_wh if record.ended_at_s is not None else max(record.meter_wh, int(register_wh))
     return SwarmTransaction(
         local_id=record.local_id,
         connector_id=record.connector_id,
         id_tag=record.id_tag,
         started_at=datetime.fromtimestamp(record.started_at_s, UTC),
         meter_start_wh=record.meter_start_wh,
-        meter_wh=record.meter_wh,
+        meter_wh=meter_wh,
         transaction_id=record.transaction_id,
         parent_id_tag=record.parent_id_tag,
         reservation_id=record.reservation_id,

@@ -80,3 +80,8 @@ def test_before_it_begins_a_station_shows_its_past(record):
     assert [one.register_wh for one in snapshot.connectors] == [1250.0, 0.0]
     assert snapshot.connectors[1].transaction.connector_id == 2
     assert (snapshot.register_wh, snapshot.session_kwh) == (1250.0, 0.25)
+
+
+def test_an_open_transaction_is_handed_over_up_to_what_its_meter_shows(record, a_status):
+    snapshot = before_it_began("S-1", "default", Past((1259.9,), (record,)))
+    assert handover_of(snapshot, [], term=1, holder="w1/a").transactions[0].meter_wh == 1259
