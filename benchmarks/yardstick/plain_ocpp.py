@@ -17,7 +17,7 @@ from ocpp.v16 import ChargePoint, call
 METER_S, HEARTBEAT_S, DIALS_AT_ONCE = 10.0, 60.0, 100
 
 
-async def station(url, name, gate, booted, latencies):
+async def station(url: str, name: str, gate: asyncio.Semaphore, booted: list[str], latencies: list[float]) -> None:
     async with gate:
         socket = await websockets.connect(f"{url}/{name}", subprotocols=["ocpp1.6"], compression=None, open_timeout=60)
         charge_point = ChargePoint(name, socket)
@@ -39,9 +39,11 @@ async def station(url, name, gate, booted, latencies):
         await asyncio.sleep(METER_S)
 
 
-async def main(url, count, seconds):
+async def main(url: str, count: int, seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    gate, booted, latencies, began = asyncio.Semaphore(DIALS_AT_ONCE), [], [], time.perf_counter()
+    gate, began = asyncio.Semaphore(DIALS_AT_ONCE), time.perf_counter()
+    booted: list[str] = []
+    latencies: list[float] = []
     tasks = [asyncio.create_task(station(url, f"PLAIN-{n:05d}", gate, booted, latencies)) for n in range(count)]
     while len(booted) < count:
         await asyncio.sleep(0.01)
@@ -49,6 +51,7 @@ async def main(url, count, seconds):
     boot_cpu_s = time.process_time()
     await asyncio.sleep(METER_S)
     latencies.clear()
+    print("measuring", flush=True)
     cpu = time.process_time()
     await asyncio.sleep(seconds)
     cpu = time.process_time() - cpu

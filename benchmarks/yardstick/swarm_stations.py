@@ -25,15 +25,21 @@ from evcharging.ocpp.station.station import Station
 from evcharging.ocpp.websocket_client import dial
 
 METER_S, HEARTBEAT_S, DIALS_AT_ONCE = 10.0, 60.0, 100
-PROFILE = BehaviourProfile(
-    name="benchmark",
-    heartbeat_interval_s=HEARTBEAT_S,
-    pause_s=Range(0.0, METER_S),
-    meter_interval_s=METER_S,
-    stay_s=Range(3600.0, 7200.0),
-    energy_step_wh=Range(5.0, 10.0),
-    max_energy_kwh=None,
-)
+BOOTS_PER_S = 500
+"""Sessions begin once this pace has let every station boot, so that booting is measured by itself."""
+
+
+def profile(count: int) -> BehaviourProfile:
+    boot_s = count / BOOTS_PER_S
+    return BehaviourProfile(
+        name="benchmark",
+        heartbeat_interval_s=HEARTBEAT_S,
+        pause_s=Range(boot_s, boot_s + METER_S),
+        meter_interval_s=METER_S,
+        stay_s=Range(3600.0, 7200.0),
+        energy_step_wh=Range(5.0, 10.0),
+        max_energy_kwh=None,
+    )
 
 
 class Ear:
@@ -79,9 +85,10 @@ async def main(url: str, count: int, seconds: float) -> None:
         dial=BoundedDial(dial, at_once=DIALS_AT_ONCE),
     )
     host = StationHost(make, clock=clock)
+    behaviour = profile(count)
     began = time.perf_counter()
     for number in range(1, count + 1):
-        host.start(StationSettings(station_id=f"PY-SIM-{number:05d}", csms_url=url, profile=PROFILE, seed=number))
+        host.start(StationSettings(station_id=f"PY-SIM-{number:05d}", csms_url=url, profile=behaviour, seed=number))
     running = asyncio.create_task(host.run())
     while len(ear.accepted) < count:
         await asyncio.sleep(0.01)
@@ -93,6 +100,7 @@ async def main(url: str, count: int, seconds: float) -> None:
     gc.freeze()
     await asyncio.sleep(METER_S)
     ear.latencies_s.clear()
+    print("measuring", flush=True)
     cpu = time.process_time()
     await asyncio.sleep(seconds)
     cpu = time.process_time() - cpu
