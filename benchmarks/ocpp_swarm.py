@@ -78,24 +78,26 @@ def cpu_s(process: psutil.Process) -> float:
 
 def measure(peer: str, count: int) -> dict[str, float]:
     """Run one peer against a gateway of its own; its figures, and the gateway's over the measured time."""
-    with gateway() as (url, process):
-        with subprocess.Popen(
+    with (
+        gateway() as (url, process),
+        subprocess.Popen(
             [sys.executable, str(PEERS[peer]), url, str(count), str(MEASURED_S)],
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONHASHSEED": "0"},
-        ) as stations:
-            assert stations.stdout is not None  # noqa: S101 - asked for above
-            if stations.stdout.readline() != "measuring\n":
-                raise SystemExit(f"{peer}: {count} stations did not come up")
-            boot_cpu_s = cpu_s(process)
-            figures: dict[str, float] = json.loads(stations.stdout.readline())
-            measured_cpu_s = cpu_s(process) - boot_cpu_s
-            figures["gateway_rss_mib"] = round(process.memory_info().rss / 2**20, 1)
-            figures["gateway_boot_cpu_s"] = round(boot_cpu_s, 2)
-            figures["gateway_core_share"] = round(measured_cpu_s / MEASURED_S, 3)
-            figures["gateway_cpu_us_per_call"] = round(measured_cpu_s / figures["calls"] * 1e6, 1)
-            stations.kill()
+        ) as stations,
+    ):
+        assert stations.stdout is not None  # noqa: S101 - asked for above
+        if stations.stdout.readline() != "measuring\n":
+            raise SystemExit(f"{peer}: {count} stations did not come up")
+        boot_cpu_s = cpu_s(process)
+        figures: dict[str, float] = json.loads(stations.stdout.readline())
+        measured_cpu_s = cpu_s(process) - boot_cpu_s
+        figures["gateway_rss_mib"] = round(process.memory_info().rss / 2**20, 1)
+        figures["gateway_boot_cpu_s"] = round(boot_cpu_s, 2)
+        figures["gateway_core_share"] = round(measured_cpu_s / MEASURED_S, 3)
+        figures["gateway_cpu_us_per_call"] = round(measured_cpu_s / figures["calls"] * 1e6, 1)
+        stations.kill()
     return figures
 
 
