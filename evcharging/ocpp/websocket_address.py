@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import re
 import socket
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 __all__ = ["BadUrl", "Resolved", "check_url", "connected_socket", "resolve"]
 
 PORTS: Final = {"ws": 80, "wss": 443}
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 _BIND_ADDRESS_NO_PORT: Final = 24
 """IP_BIND_ADDRESS_NO_PORT of Linux: the port is chosen when connecting, so that it need be free only to that peer."""
 
@@ -42,7 +44,7 @@ def check_url(url: str) -> tuple[str, int]:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise BadUrl(f"{error}; expected such as ws://127.0.0.1:9000/ocpp/CP-001") from None
-    if parts.scheme not in PORTS or not host or port == 0 or any(ord(c) < 33 or ord(c) == 127 for c in url):
+    if parts.scheme not in PORTS or not host or port == 0 or _UNPRINTABLE.search(url):
         raise BadUrl("expected an address such as ws://127.0.0.1:9000/ocpp/CP-001 or wss://csms.example/ocpp/CP-001")
     if parts.username is not None or parts.password is not None:
         raise BadUrl("expected no user and password in the address; give the password by its own setting")

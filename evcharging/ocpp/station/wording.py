@@ -1,17 +1,17 @@
 """The station's log lines. People and tests read these words, so every one of them is here and nowhere else."""
 
-from datetime import UTC, datetime
-
 from evcharging.domain.charger_state import FaultCode
 from evcharging.domain.policy import Action, Decision
 from evcharging.ocpp.station.interfaces import ConnectorState, Environment
 
 _PRICE = "Price too high"
+_SECONDS_A_DAY = 86_400
 
 
 def stamped(at_s: float, message: str) -> str:
     """Return `[HH:MM:SS] message`, in UTC."""
-    return f"[{datetime.fromtimestamp(at_s, UTC):%H:%M:%S}] {message}"
+    second = int(at_s) % _SECONDS_A_DAY
+    return f"[{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}] {message}"
 
 
 def boot_sent() -> str:
