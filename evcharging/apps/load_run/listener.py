@@ -68,7 +68,7 @@ class Connections:
                 self._now.discard(station_id)
                 self.closed += 1
             return False
-        reason = reason[:_REASON_LENGTH]
+        reason = reason.replace(station_id, "<id>")[:_REASON_LENGTH]  # one reason for all, not one for each
         if reason in self.reasons or len(self.reasons) < MOST_REASONS:
             self.reasons[reason] += 1
         else:

@@ -91,6 +91,12 @@ def test_reasons_without_number_are_kept_in_few(heard):
     assert heard.connections.reasons["other reasons"] == 30
 
 
+def test_stations_that_cannot_connect_for_one_reason_count_as_one_reason(heard):
+    for number in range(3):
+        heard.listener.disconnected(f"ST-{number}", f"ws://127.0.0.1:9000/ocpp/ST-{number}: Connect call failed")
+    assert dict(heard.connections.reasons) == {"ws://127.0.0.1:9000/ocpp/<id>: Connect call failed": 3}
+
+
 def test_only_an_accepted_boot_is_passed_on(heard):
     heard.listener.registered("S1", "Pending", 0.1)
     heard.listener.registered("S1", "Accepted", 0.1)
