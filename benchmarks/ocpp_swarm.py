@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -33,43 +34,76 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+class GatewayProcess:
+    """A standalone gateway in a process of its own, on ports that stay the same when it is started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = folder / "gateway.db"
+        self._log = folder / "gateway.log"
+        self._ws_port, self._http_port = free_port(), free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where stations connect, without their id."""
+        return f"ws://127.0.0.1:{self._ws_port}/ocpp"
+
+    @property
+    def process(self) -> psutil.Process:
+        assert self._process is not None  # noqa: S101 - it was started
+        return psutil.Process(self._process.pid)
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "evcharging.apps.ocpp_gateway.main", "--standalone", "--frames", "off"),
+                    *("--ws-port", str(self._ws_port), "--http-port", str(self._http_port)),
+                    *("--db-path", str(self.database)),
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + READY_WITHIN_S
+        while self._get("/ready") is None:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("the gateway did not come up: " + self._log.read_text()[-2000:])
+            time.sleep(0.05)
+
+    def connected(self) -> int:
+        """How many stations have a socket."""
+        metrics = (self._get("/metrics") or b"").decode()
+        found = re.search(r"^evcharging_gateway_stations (\d+)", metrics, re.MULTILINE)
+        return int(found.group(1)) if found else 0
+
+    def kill(self) -> None:
+        self.process.kill()
+        self._reap()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self._reap()
+
+    def _reap(self) -> None:
+        assert self._process is not None  # noqa: S101 - it was started
+        self._process.wait()
+
+    def _get(self, path: str) -> bytes | None:
+        url = f"http://127.0.0.1:{self._http_port}{path}"
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+            return bytes(answer.read())
+        return None
+
+
 @contextlib.contextmanager
-def gateway() -> Iterator[tuple[str, psutil.Process]]:
-    """A standalone gateway; gives the URL without a station's id, and its process."""
-    ws_port, http_port = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as folder, Path(folder, "gateway.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                *(
-                    sys.executable,
-                    "-m",
-                    "evcharging.apps.ocpp_gateway.main",
-                    "--standalone",
-                    "--accept-unknown-id-tags",
-                ),
-                *("--frames", "off", "--ws-port", str(ws_port), "--http-port", str(http_port)),
-                *("--db-path", str(Path(folder, "gateway.db"))),
-            ],
-            cwd=folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+def gateway() -> Iterator[GatewayProcess]:
+    with tempfile.TemporaryDirectory() as folder:
+        process = GatewayProcess(Path(folder))
+        process.start()
         try:
-            deadline = time.monotonic() + READY_WITHIN_S
-            while not is_ready(f"http://127.0.0.1:{http_port}/ready"):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit("the gateway did not come up: " + Path(folder, "gateway.log").read_text()[-2000:])
-                time.sleep(0.05)
-            yield f"ws://127.0.0.1:{ws_port}/ocpp", psutil.Process(process.pid)
+            yield process
         finally:
-            process.terminate()
-            process.wait()
-
-
-def is_ready(url: str) -> bool:
-    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - on loopback
-        return bool(answer.status == 200)
-    return False
+            process.stop()
 
 
 def cpu_s(process: psutil.Process) -> float:
@@ -79,9 +113,9 @@ def cpu_s(process: psutil.Process) -> float:
 def measure(peer: str, count: int) -> dict[str, float]:
     """Run one peer against a gateway of its own; its figures, and the gateway's over the measured time."""
     with (
-        gateway() as (url, process),
+        gateway() as csms,
         subprocess.Popen(
-            [sys.executable, str(PEERS[peer]), url, str(count), str(MEASURED_S)],
+            [sys.executable, str(PEERS[peer]), csms.url, str(count), str(MEASURED_S)],
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONHASHSEED": "0"},
@@ -90,10 +124,10 @@ def measure(peer: str, count: int) -> dict[str, float]:
         assert stations.stdout is not None  # noqa: S101 - asked for above
         if stations.stdout.readline() != "measuring\n":
             raise SystemExit(f"{peer}: {count} stations did not come up")
-        boot_cpu_s = cpu_s(process)
+        boot_cpu_s = cpu_s(csms.process)
         figures: dict[str, float] = json.loads(stations.stdout.readline())
-        measured_cpu_s = cpu_s(process) - boot_cpu_s
-        figures["gateway_rss_mib"] = round(process.memory_info().rss / 2**20, 1)
+        measured_cpu_s = cpu_s(csms.process) - boot_cpu_s
+        figures["gateway_rss_mib"] = round(csms.process.memory_info().rss / 2**20, 1)
         figures["gateway_boot_cpu_s"] = round(boot_cpu_s, 2)
         figures["gateway_core_share"] = round(measured_cpu_s / MEASURED_S, 3)
         figures["gateway_cpu_us_per_call"] = round(measured_cpu_s / figures["calls"] * 1e6, 1)
