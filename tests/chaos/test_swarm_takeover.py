@@ -48,8 +48,8 @@ class Meters(Csms):
         super().__init__()
         self.registers: dict[int, list[int]] = defaultdict(list)
 
-    def answers(self) -> dict[str, Any]:
-        return super().answers() | {"MeterValues": self._meter}
+    def answers(self, station_id: str) -> dict[str, Any]:
+        return super().answers(station_id) | {"MeterValues": self._meter}
 
     def _meter(self, **request: Any) -> dict[str, Any]:
         for value in request["meter_value"]:
@@ -60,7 +60,7 @@ class Meters(Csms):
 
     def faults(self) -> list[str]:
         """Every disagreement between beginnings, meter values and ends, in words; none when the books are clean."""
-        started = {number: int(content[3]) for content, number in self.ids.items()}
+        started = {number: int(content[-1]) for content, number in self.ids.items()}
         found = [f"{number} ended and never began" for number in self.stops.keys() - started.keys()]
         for number, begin_wh in started.items():
             told = [begin_wh, *self.registers[number]]
@@ -151,7 +151,7 @@ def taken_over_by(name: str, station_ids: set[str]) -> Callable[[dict[str, Swarm
 async def swarm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Swarm]:
     csms = Meters()
     folder = tmp_path_factory.mktemp("swarm")
-    async with ApacheKafka(kafka_jars(CACHE)) as kafka, central_system(answers=csms.answers()) as central:
+    async with ApacheKafka(kafka_jars(CACHE)) as kafka, central_system(answers=csms.answers) as central:
         bus = create_bus(kafka.bootstrap, client_id="test")
         await bus.start()
         swarm = Swarm(bus, central, csms, kafka.bootstrap, folder)

@@ -7,11 +7,12 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from ocpp.v16 import call as call16
 
 from evcharging.apps.swarm.lease import Lease
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import SWARM_STATUS
-from tests.support.ocpp_package import CentralSystem, central_system
+from tests.support.ocpp_package import CentralSystem, central_system, charge_point
 from tests.support.swarm import Csms, SwarmRig, swarm_rig
 
 
@@ -22,7 +23,7 @@ def csms() -> Csms:
 
 @pytest.fixture
 async def central(csms: Csms) -> AsyncIterator[CentralSystem]:
-    async with central_system(answers=csms.answers()) as central:
+    async with central_system(answers=csms.answers) as central:
         yield central
 
 
@@ -30,6 +31,19 @@ async def central(csms: Csms) -> AsyncIterator[CentralSystem]:
 async def rig(central: CentralSystem) -> AsyncIterator[SwarmRig]:
     async with swarm_rig(central.url) as rig:
         yield rig
+
+
+async def test_the_central_system_tells_stations_apart_that_begin_alike_and_knows_one_that_repeats_itself(
+    central: CentralSystem,
+) -> None:
+    alike = call16.StartTransaction(
+        connector_id=1, id_tag="ABC123", meter_start=0, timestamp="2026-11-21T12:00:00.000Z"
+    )
+    numbers = []
+    for station_id in ("PY-SIM-0001", "PY-SIM-0002", "PY-SIM-0001"):
+        async with charge_point(f"{central.url}/{station_id}") as peer:
+            numbers.append((await peer.call(alike)).transaction_id)
+    assert numbers == [1, 2, 1]
 
 
 async def test_stations_that_are_desired_boot_and_are_told_of(central: CentralSystem, rig: SwarmRig) -> None:

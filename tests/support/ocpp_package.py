@@ -30,6 +30,9 @@ SUBPROTOCOLS = {"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"}
 Answers = Mapping[str, Mapping[str, Any] | Callable[..., Any]]
 """By action: the response's fields in snake case, or a function of the request's fields that returns the response."""
 
+AnswersByStation = Callable[[str], Answers]
+"""What a station with that id is answered."""
+
 
 class Peer:
     """One of the package's charge point objects, with every request that it handled and every error that it met."""
@@ -90,17 +93,17 @@ class CentralSystem:
 
 @asynccontextmanager
 async def central_system(
-    *, version: str = "1.6", answers: Answers | None = None, **server: Any
+    *, version: str = "1.6", answers: Answers | AnswersByStation | None = None, **server: Any
 ) -> AsyncIterator[CentralSystem]:
     """The package's central system on a free port of the loopback; `CentralSystem.url` lacks the station's id."""
     system = CentralSystem("")
     numbered = {"StartTransaction": _numbered_transactions()} if version == "1.6" else {}
-    taken = {**_ANSWERS_TO_STATIONS[version], **numbered, **(answers or {})}
 
     async def accept(socket: ServerConnection) -> None:
         assert socket.request is not None
         station_id = socket.request.path.rsplit("/", 1)[-1]
-        peer = _peer(station_id, socket, version, taken)
+        own = answers(station_id) if callable(answers) else answers or {}
+        peer = _peer(station_id, socket, version, {**_ANSWERS_TO_STATIONS[version], **numbered, **own})
         system.peers.setdefault(station_id, []).append(peer)
         async with _started(peer):
             await socket.wait_closed()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from evcharging.apps.swarm.lease import Lease
@@ -51,12 +52,14 @@ class Csms:
     def open(self) -> set[int]:
         return set(self.ids.values()) - self.stops.keys()
 
-    def answers(self) -> dict[str, Any]:
+    def answers(self, station_id: str) -> dict[str, Any]:
         """For `tests.support.ocpp_package.central_system`."""
-        return {"StartTransaction": self._start, "StopTransaction": self._stop}
+        return {"StartTransaction": partial(self._start, station_id), "StopTransaction": self._stop}
 
-    def _start(self, **request: Any) -> dict[str, Any]:
-        content = tuple(str(request[name]) for name in ("connector_id", "id_tag", "timestamp", "meter_start"))
+    def _start(self, station_id: str, /, **request: Any) -> dict[str, Any]:
+        # Two stations may begin alike in the same millisecond: only the same station repeats itself.
+        said = (request[name] for name in ("connector_id", "id_tag", "timestamp", "meter_start"))
+        content = (station_id, *map(str, said))
         number = self.ids.setdefault(content, len(self.ids) + 1)
         return {"transaction_id": number, "id_tag_info": {"status": "Accepted"}}
 
