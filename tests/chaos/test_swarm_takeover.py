@@ -25,7 +25,7 @@ from evcharging.bus.protocol import Bus
 from evcharging.messages.network import SwarmStatus
 from tests.support.network import Service, free_port, frozen
 from tests.support.ocpp_package import CentralSystem, central_system
-from tests.support.swarm import Csms, SwarmRig
+from tests.support.swarm import Csms, SwarmRig, registers_of
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
@@ -52,10 +52,7 @@ class Meters(Csms):
         return super().answers(station_id) | {"MeterValues": self._meter}
 
     def _meter(self, **request: Any) -> dict[str, Any]:
-        for value in request["meter_value"]:
-            for sample in value["sampled_value"]:
-                if sample.get("measurand", "Energy.Active.Import.Register") == "Energy.Active.Import.Register":
-                    self.registers[request["transaction_id"]].append(int(float(sample["value"])))
+        self.registers[request["transaction_id"]] += registers_of(request)
         return {}
 
     def faults(self) -> list[str]:

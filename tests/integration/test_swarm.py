@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from ocpp.v16 import call as call16
@@ -13,7 +14,7 @@ from evcharging.apps.swarm.lease import Lease
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import SWARM_STATUS
 from tests.support.ocpp_package import CentralSystem, central_system, charge_point
-from tests.support.swarm import Csms, SwarmRig, swarm_rig
+from tests.support.swarm import Csms, SwarmRig, registers_of, swarm_rig
 
 
 @pytest.fixture
@@ -202,21 +203,27 @@ async def test_nothing_about_a_transaction_reaches_the_csms_before_the_log_has_i
 ) -> None:
     await rig.start("w1")
     with_open_transaction: list[bool] = []
-    original = csms._start
+    told_and_known_wh: list[tuple[int, int]] = []
+    answers = csms.answers("PY-SIM-0001")
 
-    async def looking(**request: object) -> dict[str, object]:
+    async def looking(**request: Any) -> dict[str, Any]:
         status = (await rig.statuses())["PY-SIM-0001"]
         with_open_transaction.append(bool(status.handover.transactions) and bool(status.handover.queue))
-        return original(**request)
+        return answers["StartTransaction"](**request)
 
-    central_answers = {"StartTransaction": looking, "StopTransaction": csms._stop}
-    async with central_system(answers=central_answers) as other:
+    async def metered(**request: Any) -> dict[str, Any]:
+        (transaction,) = (await rig.statuses())["PY-SIM-0001"].handover.transactions
+        told_and_known_wh.append((max(registers_of(request)), transaction.meter_wh))
+        return {}
+
+    async with central_system(answers={**answers, "StartTransaction": looking, "MeterValues": metered}) as other:
         rig.csms_url = other.url
         await rig.desire("PY-SIM-0001", profile="eager")
         async with asyncio.timeout(10):
-            while not with_open_transaction:
+            while len(told_and_known_wh) < 4:
                 await asyncio.sleep(0.01)
         assert with_open_transaction == [True]
+        assert [(told, known) for told, known in told_and_known_wh if told > known] == []
         await rig.stop("w1")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from evcharging.messages.topics import SITE_SIGNALS, SWARM_DESIRED, SWARM_LOG, S
 from evcharging.ocpp.station.station import Station
 from evcharging.ocpp.websocket_client import dial
 
-__all__ = ["PROFILES", "Csms", "SwarmRig", "swarm_rig"]
+__all__ = ["PROFILES", "Csms", "SwarmRig", "registers_of", "swarm_rig"]
 
 PATIENCE_S = 20.0
 
@@ -69,6 +69,13 @@ class Csms:
             self.repeated_stops += 1
         self.stops.setdefault(number, request)
         return {"id_tag_info": {"status": "Accepted"}}
+
+
+def registers_of(meter_values: Mapping[str, Any]) -> list[int]:
+    """The registers in Wh that a MeterValues request tells, as the `ocpp` package gives it."""
+    register = "Energy.Active.Import.Register"
+    samples = [sample for value in meter_values["meter_value"] for sample in value["sampled_value"]]
+    return [int(float(sample["value"])) for sample in samples if sample.get("measurand", register) == register]
 
 
 class SwarmRig:

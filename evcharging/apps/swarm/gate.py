@@ -1,8 +1,10 @@
 """What every frame and every connection of a swarm station passes on its way out.
 
 Nothing goes out without the lease, so that a worker that stood still and lost its stations says no word in their
-names. A message about a transaction waits until the log has what it says. At the end of the worker, sockets close with
-1001. It reads no frame beyond its action, and holds none back for longer than `StatusBook.written` takes.
+names, and nothing in the name of a station that the book no longer speaks for: what waits for the log when another
+claims the station is never sent. A message about a transaction waits until the log has what it says. At the end of the
+worker, sockets close with 1001. It reads no frame beyond its action, and holds none back for longer than
+`StatusBook.written` takes.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ class Gate:
         dial: opens a socket.
         lease: must be held for anything to go out.
         may_dial: whether a connection may be opened now, beyond the lease.
-        book: knows what the log has.
+        book: knows what the log has, and whom it speaks for.
     """
 
     def __init__(self, dial: Dial, *, lease: Lease, may_dial: Callable[[], bool], book: StatusBook) -> None:
@@ -66,9 +68,9 @@ class Gate:
             max_frame_bytes: int,
             open_timeout_s: float,
         ) -> ClientSocket:
-            self._refuse_if_not_ours()
+            self._refuse_if_not_ours(station_id)
             await self.book.claimed(station_id)  # others see whose it is before the CSMS does
-            self._refuse_if_not_ours()
+            self._refuse_if_not_ours(station_id)
 
             gated: _GatedSocket | None = None
 
@@ -111,8 +113,12 @@ class Gate:
         with contextlib.suppress(OcppError, OSError):  # the socket went meanwhile; its station has heard of that
             socket.send_now(data)
 
-    def _refuse_if_not_ours(self) -> None:
-        if not self.lease.held or not self._may_dial():
+    def may_speak_for(self, station_id: str) -> bool:
+        """Whether a frame may go out in the station's name at this moment."""
+        return self.lease.held and station_id in self.book
+
+    def _refuse_if_not_ours(self, station_id: str) -> None:
+        if not self.may_speak_for(station_id) or not self._may_dial():
             raise NotOurs("this worker cannot know at the moment whether the station is still its own")
 
     def _keep(self, task: asyncio.Task[None]) -> None:
@@ -139,14 +145,14 @@ class _GatedSocket:
             self.send_now(data)
 
     def send_now(self, data: bytes) -> None:
-        if self._gate.lease.held:
+        if self._gate.may_speak_for(self.station_id):
             self._inner.send(data)
         else:
             metrics.FRAMES_WITHHELD.inc()
             self._inner.abort()
 
     def ping(self) -> None:
-        if self._gate.lease.held:
+        if self._gate.may_speak_for(self.station_id):
             self._inner.ping()
 
     async def close(self, code: int = 1000) -> None:

@@ -55,7 +55,9 @@ TAKEN_OVER: Final = Counter(
     "evcharging_swarm_taken_over_total", "Stations begun with what another worker left", ["how"]
 )
 FENCED: Final = Counter("evcharging_swarm_fenced_total", "Stations cut here because another worker has them")
-FRAMES_WITHHELD: Final = Counter("evcharging_swarm_frames_withheld_total", "Frames not sent for want of the lease")
+FRAMES_WITHHELD: Final = Counter(
+    "evcharging_swarm_frames_withheld_total", "Frames not sent for want of the lease, or of the station"
+)
 LEASE_HELD: Final = Gauge("evcharging_swarm_lease_held", "Whether this worker may act for its stations")
 UNWRITTEN: Final = Counter(
     "evcharging_swarm_unwritten_total", "Transaction messages sent before the log had what they say"

@@ -40,6 +40,10 @@ class Book:
     def __init__(self) -> None:
         self.has_it = asyncio.Event()
         self.asked: list[str] = []
+        self.speaks_for = {"S-1"}
+
+    def __contains__(self, station_id: str) -> bool:
+        return station_id in self.speaks_for
 
     async def written(self, station_id: str) -> None:
         self.asked.append(station_id)
@@ -166,6 +170,29 @@ async def test_a_message_that_waited_past_the_lease_is_never_sent(rig):
     rig.book.has_it.set()
     await settle()
     assert (socket.sent, socket.aborted) == ([], True)
+
+
+async def test_what_waited_for_the_log_is_never_sent_once_the_station_is_anothers(rig):
+    gated, socket = await rig.opened()
+    gated.send(call("MeterValues"))
+    await settle()
+    rig.book.speaks_for.clear()
+    rig.book.has_it.set()
+    await settle()
+    assert (socket.sent, socket.aborted) == ([], True)
+
+
+async def test_no_word_and_no_dial_is_for_a_station_that_is_anothers(rig):
+    gated, socket = await rig.opened()
+    dialling = asyncio.create_task(rig.open())
+    await settle()
+    rig.book.speaks_for.clear()
+    rig.book.has_it.set()
+    with pytest.raises(NotOurs):
+        await dialling
+    gated.send(call("Heartbeat"))
+    gated.ping()
+    assert (len(rig.sockets), socket.sent, socket.pings, socket.aborted) == (1, [], 0, True)
 
 
 async def test_sockets_close_as_their_station_says_and_with_1001_once_the_worker_leaves(rig):
