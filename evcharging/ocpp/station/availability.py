@@ -25,11 +25,12 @@ class AvailabilityOutcome(StrEnum):
 class Availability:
     """What is in service at one station; it lasts over reboots. `line` is the station as a whole, connector 0."""
 
-    __slots__ = ("_emptied", "_station", "line")
+    __slots__ = ("_closing", "_emptied", "_station", "line")
 
     def __init__(self, station: Station) -> None:
         self._station = station
         self._emptied: asyncio.Future[None] | None = None
+        self._closing = False
         self.line = StatusLine(station, 0)
 
     def change(self, connector_id: int, *, operative: bool) -> AvailabilityOutcome:
@@ -40,11 +41,13 @@ class Availability:
             return AvailabilityOutcome.REJECTED
         connectors = station.connectors if connector is None else [connector]
         outcomes = [_change(one, operative) for one in connectors]
+        scheduled = AvailabilityOutcome.SCHEDULED in outcomes
         if connector_id == 0:
-            self.line.show(ConnectorState.AVAILABLE if operative else ConnectorState.UNAVAILABLE)
+            self._closing = scheduled
+            if not scheduled:  # a station that still charges is not out of service yet
+                self.line.show(ConnectorState.AVAILABLE if operative else ConnectorState.UNAVAILABLE)
         for one in connectors:
             one.refresh()
-        scheduled = AvailabilityOutcome.SCHEDULED in outcomes
         return AvailabilityOutcome.SCHEDULED if scheduled else AvailabilityOutcome.ACCEPTED
 
     async def empty(self) -> list[Connector]:
@@ -58,7 +61,10 @@ class Availability:
         return taken
 
     def session_over(self) -> None:
-        """A transaction has ended: who waits for that looks again."""
+        """A transaction has ended: the station goes out of service if it was the last one it waited for."""
+        if self._closing and not any(one.transaction is not None for one in self._station.connectors):
+            self._closing = False
+            self.line.show(ConnectorState.UNAVAILABLE)
         if self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
 
@@ -66,6 +72,7 @@ class Availability:
         """Put connectors back in service."""
         for one in connectors:
             self.change(one.number, operative=True)
+        self._closing = False
         self.line.show(ConnectorState.AVAILABLE)
 
 

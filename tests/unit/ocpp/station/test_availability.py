@@ -43,9 +43,30 @@ async def test_connector_0_is_the_whole_station():
     async with living(connectors=2) as world:
         await world.charge(connector_id=2)
         assert await change(world, 0, "Inoperative") == "Scheduled"
-        assert world.csms.statuses(0)[-1] == "Unavailable"
         assert world.csms.statuses(1)[-1] == "Unavailable"
         assert world.csms.statuses(2)[-1] == "Charging"
+
+
+async def test_a_station_that_still_charges_is_not_said_to_be_out_of_service_as_a_whole():
+    async with living(connectors=2) as world:
+        await world.charge(connector_id=2)
+        await change(world, 0, "Inoperative")
+        assert world.csms.statuses(0)[-1] == "Available"
+        world.station.unplug(2)
+        await world.settle()
+        assert world.csms.statuses(0)[-1] == "Unavailable"
+        assert await change(world, 0, "Operative") == "Accepted"
+        assert world.csms.statuses(0)[-1] == "Available"
+
+
+async def test_a_station_that_was_to_close_and_is_to_stay_open_after_all_is_never_said_to_be_closed():
+    async with living() as world:
+        await world.charge()
+        await change(world, 0, "Inoperative")
+        await change(world, 0, "Operative")
+        world.station.unplug(1)
+        await world.settle()
+        assert "Unavailable" not in world.csms.statuses(0)
 
 
 async def test_a_connector_that_is_not_there_is_rejected():
