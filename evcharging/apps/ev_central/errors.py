@@ -8,6 +8,7 @@
     │   ├── UnknownSession
     │   └── UnknownStation
     ├── StateForbids         wait, or change the state first
+    ├── IdTaken              choose another id
     ├── InvalidPricing       send other values
     └── TooManyStations      ask for fewer, or raise the bound
 
@@ -20,6 +21,7 @@ from evcharging.domain.states import ChargePointState
 
 __all__ = [
     "CentralError",
+    "IdTaken",
     "InvalidPricing",
     "NotFound",
     "StateForbids",
@@ -70,6 +72,16 @@ class StateForbids(CentralError):
         self.cp_id = cp_id
         self.state = state
         self.wanted = wanted
+
+
+class IdTaken(CentralError):
+    """The id of a charge point that an engine runs: a station of that name would speak over it."""
+
+    def __init__(self, cp_id: str) -> None:
+        super().__init__(
+            f"{cp_id} is a charge point that an engine runs; give the station another id, or end its engine first"
+        )
+        self.cp_id = cp_id
 
 
 class InvalidPricing(CentralError):

@@ -15,6 +15,7 @@ import structlog
 from pydantic import SecretStr
 
 from evcharging.apps.ev_central.driver_tokens import announce_token
+from evcharging.apps.ev_central.engines import require_no_engine
 from evcharging.apps.ev_central.ocpp_errors import (
     AlreadyThere,
     InvalidValue,
@@ -162,10 +163,13 @@ class OcppRegistry:
 
         Raises:
             InvalidValue: the security profile asks for a password and there is none.
+            IdTaken: by a charge point that an engine runs.
         """
         password_hash = None if password is None else await hashed(password)
         async with self._transactions.begin() as work:
             known = await stations.find_station(work.transaction, cp_id)
+            if known is None:
+                await require_no_engine(work.transaction, cp_id)
             if password_hash is None and known is not None:
                 password_hash = known.password_hash
             if password_hash is None and security_profile in BASIC_AUTH_PROFILES:

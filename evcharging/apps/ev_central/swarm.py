@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import structlog
 
+from evcharging.apps.ev_central.engines import require_no_engine
 from evcharging.apps.ev_central.errors import TooManyStations, UnknownStation
 from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.transactions import Transactions
@@ -103,6 +104,7 @@ class Swarm:
         Raises:
             TooManyStations: over the bound.
             evcharging.domain.behaviour.UnknownProfile: there is none of that name.
+            IdTaken: by a charge point that an engine runs.
         """
         async with self._one_at_a_time, self._transactions.begin() as work:
             before = (await swarm.stations(work.transaction, [station_id])).get(station_id)
@@ -112,6 +114,7 @@ class Swarm:
                 running = len(await swarm.running_ids(work.transaction))
                 if running >= self._most:
                     raise TooManyStations(running + 1, self._most)
+                await require_no_engine(work.transaction, station_id)
             row = self._row(station_id, running=True, profile=wanted)
             if before is not None and replace(before, changed_at=row.changed_at) == row:
                 return

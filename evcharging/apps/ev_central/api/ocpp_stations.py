@@ -48,7 +48,7 @@ async def list_stations(
     response_model=RegistrationOut,
     responses={
         200: {"model": RegistrationOut, "description": "It was registered; its registration is changed."},
-        **errors("database_unavailable", writes=True),
+        **errors("id_taken", "database_unavailable", writes=True),
     },
 )
 async def register_station(parts: PartsOf, body: StationRegistrationBody, response: Response) -> RegistrationOut:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +15,7 @@ from starlette.responses import Response
 from evcharging.apps.ev_central.api.ocpp_problems import install_ocpp
 from evcharging.apps.ev_central.api.problems import IN_DOUBT, Refused, problem_response
 from evcharging.apps.ev_central.errors import (
+    IdTaken,
     InvalidPricing,
     StateForbids,
     TooManyStations,
@@ -46,6 +50,7 @@ def install(app: FastAPI) -> None:
     on(UnknownProfile, _unknown_profile)
     on(TooManyStations, _too_many_stations)
     on(StateForbids, _state_forbids)
+    on(IdTaken, _id_taken)
     on(InvalidPricing, _invalid_pricing)
     on(InvalidCursor, _invalid_cursor)
     on(DatabaseUnavailable, _database_unavailable)
@@ -84,6 +89,10 @@ async def _state_forbids(_request: Request, error: StateForbids) -> Response:
     return problem_response("state_forbids", str(error), cp_id=error.cp_id, state=state, wanted=error.wanted)
 
 
+async def _id_taken(_request: Request, error: IdTaken) -> Response:
+    return problem_response("id_taken", str(error), cp_id=error.cp_id)
+
+
 async def _invalid_pricing(_request: Request, error: InvalidPricing) -> Response:
     return problem_response("invalid_pricing", str(error))
 
@@ -108,7 +117,7 @@ async def _bus_unavailable(_request: Request, error: BusError) -> Response:
 
 async def _invalid(_request: Request, error: RequestValidationError) -> Response:
     problems = [
-        {"pointer": _pointer(problem["loc"]), "detail": str(problem["msg"])}
+        {"pointer": _pointer(problem["loc"]), "detail": _told(problem)}
         for problem in error.errors()[:MOST_FIELD_PROBLEMS]
     ]
     told = "; ".join(f"{problem['pointer']}: {problem['detail']}" for problem in problems[:3])
@@ -119,6 +128,15 @@ async def _http(request: Request, error: HTTPException) -> Response:
     code = BY_STATUS.get(error.status_code, "bad_request" if error.status_code < 500 else "internal_error")
     detail = f"{request.method} {request.url.path[:200]}: {error.detail}"
     return problem_response(code, detail, headers=error.headers, status=error.status_code)
+
+
+def _told(problem: Mapping[str, Any]) -> str:
+    where = problem["loc"]
+    if problem["type"] == "json_invalid":
+        return f"no JSON: {problem['ctx']['error']}, at character {where[-1]}"
+    if problem["type"] == "missing" and where == ("body",):
+        return "a JSON body is required, {} where there is nothing to say"
+    return str(problem["msg"])
 
 
 def _pointer(loc: tuple[int | str, ...]) -> str:

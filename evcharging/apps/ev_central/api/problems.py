@@ -71,6 +71,7 @@ KINDS = _kinds(
     Kind("slow_request", 408, "The body did not come in time", "Send it within 30 s."),
     Kind("state_forbids", 409, "The state does not allow it", "Wait, or change the charge point's state first."),
     Kind("already_there", 409, "There is one already", "Change it with PUT."),
+    Kind("id_taken", 409, "An engine has that id", "Give the station another id; GET /cp names what runs each."),
     Kind("not_connected", 409, "The charge point is not connected", "Wait until GET /cp/{cp_id} says otherwise."),
     Kind("call_refused", 409, "The gateway would not send the call", "The detail says what stands in the way."),
     Kind("in_progress", 409, "The same request is being carried out", "Wait a moment, then repeat it with its key."),

@@ -58,7 +58,7 @@ async def scale(parts: PartsOf, body: ScaleBody) -> ScaleRecord:
 @router.post(
     "/start",
     summary="Start one station",
-    responses=errors("unknown_profile", "too_many_stations", "database_unavailable", writes=True),
+    responses=errors("unknown_profile", "too_many_stations", "id_taken", "database_unavailable", writes=True),
 )
 async def start(parts: PartsOf, body: StationBody) -> StationRecord:
     """Of any name. One that runs takes on the profile; left out, it is what the station had, else `default`."""

@@ -122,3 +122,10 @@ async def test_registrations_are_listed_in_pages_and_told_again_when_central_sta
         while len(heard.all) < before + 3:
             await asyncio.sleep(0.002)
     assert sorted(r.message.cp_id for r in heard.all[before:]) == ["CP-0", "CP-1", "CP-2"]
+
+
+async def test_a_station_cannot_be_registered_under_the_id_of_an_engine(web):
+    await web.activated("CP-001")
+    refused = await web.http.post(STATIONS, json={"cp_id": "CP-001", "security_profile": 0})
+    assert (refused.status_code, refused.json()["code"]) == (409, "id_taken")
+    assert (await web.http.get(STATIONS)).json() == []

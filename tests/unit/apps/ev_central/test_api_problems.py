@@ -44,6 +44,15 @@ async def test_a_body_that_is_no_json_is_refused(web, content):
     assert answer.headers["content-type"] == MEDIA_TYPE
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b'{"a" 1}', "no JSON: Expecting ':' delimiter, at character 5"), (b"", "a JSON body is required")],
+)
+async def test_a_body_that_cannot_be_read_is_told_where_it_breaks(web, content, told):
+    answer = await web.http.post("/cp/CP-001/start", content=content, headers={"content-type": "application/json"})
+    assert told in answer.json()["detail"]
+
+
 async def test_what_was_sent_is_not_repeated(web):
     answer = await web.http.post("/cp/CP-001/start", json={"driver_id": "x" * 5000, "y" * 5000: 1})
     assert len(answer.content) < 1000

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from evcharging.domain.states import ChargePointState
 from evcharging.messages.network import SwarmDesired, SwarmLog, SwarmStatus
 from evcharging.messages.topics import SWARM_LOG, SWARM_STATUS
 from evcharging.store.history import writing
@@ -157,3 +158,21 @@ async def test_totals_include_the_swarm(web):
     await until(lambda: web.swarm_view.record("PY-SIM-0001")["status"] == "online")
     totals = (await web.http.get("/totals")).json()
     assert (totals["energy_kwh"], totals["stations"], totals["running"]) == (4.0, 2, 1)
+
+
+async def test_a_station_cannot_be_started_under_the_id_of_an_engine(web):
+    await web.activated("CP-001")
+    refused = await web.http.post("/stations/start", json={"station_id": "CP-001"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "id_taken")
+    assert "CP-001" in refused.json()["detail"]
+    assert (await web.http.get("/stations")).json() == []
+
+
+async def test_an_id_whose_engine_has_left_may_become_a_station(web):
+    await web.activated("CP-001")
+    await web.core.status("CP-001", ChargePointState.DISCONNECTED, connector_id=0)
+    await web.state("CP-001", "DISCONNECTED")
+    while (await web.core.known_states())["CP-001"] != "DISCONNECTED":
+        await a_moment()
+    started = await web.http.post("/stations/start", json={"station_id": "CP-001"})
+    assert started.status_code == 200
