@@ -66,9 +66,16 @@ class NetworkFaults:
         return cls(**values)
 
 
-_READERS: Final[dict[str, tuple[str, Callable[[object], float]]]] = {
-    "latency": ("latency_s", duration_s),
-    "jitter": ("jitter_s", duration_s),
+def _with_unit_s(value: str) -> float:
+    """Return a duration that says its unit: who leaves it out here means milliseconds as often as seconds."""
+    if value.strip().replace(".", "", 1).isdigit():
+        raise BadQuantity(f"{value!r} has no unit; expected as 50ms or 0.05s")
+    return duration_s(value)
+
+
+_READERS: Final[dict[str, tuple[str, Callable[[str], float]]]] = {
+    "latency": ("latency_s", _with_unit_s),
+    "jitter": ("jitter_s", _with_unit_s),
     "loss": ("loss", share),
     "duplicates": ("duplicates", share),
     "drops": ("drops", share),

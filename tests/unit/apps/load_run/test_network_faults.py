@@ -25,6 +25,8 @@ def test_a_network_is_read_as_people_write_it():
     [
         ("lag=5ms", "expected NAME=VALUE with a name of latency"),
         ("latency=slow", "latency: 'slow'"),
+        ("latency=50", "latency: '50' has no unit; expected as 50ms"),
+        ("jitter=0.5", "jitter: '0.5' has no unit"),
         ("loss=2", "loss: '2'"),
     ],
 )
