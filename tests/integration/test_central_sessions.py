@@ -191,6 +191,19 @@ async def test_any_takes_a_free_charge_point_and_says_when_there_is_none(central
     assert (await central.update("req-3", "DENIED")).reason == "no_free_charge_point"
 
 
+async def test_any_takes_the_most_powerful_that_is_free_and_of_equals_the_one_that_was_idle_longest(central):
+    cp_ids = ("CP-001", "CP-002", "CP-003", "CP-004")
+    await central.activated(*cp_ids)
+    for cp_id, rating_kw in zip(cp_ids, (None, 22.0, 50.0, 22.0), strict=True):
+        await central.operations.register(Registration(cp_id=cp_id, rating_kw=rating_kw))
+    taken = []
+    for number in range(4):
+        await central.request(f"req-{number}", "any")
+        taken.append((await central.update(f"req-{number}", "ACCEPTED")).cp_id)
+        central.clock.advance(1)
+    assert taken == ["CP-003", "CP-002", "CP-004", "CP-001"]
+
+
 async def test_a_refused_start_fails_the_session_with_the_engines_word(central):
     await central.activated("CP-001")
     await central.request("req-1", "CP-001")

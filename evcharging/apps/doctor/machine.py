@@ -35,7 +35,9 @@ PORTS = {
     29536: ("CAN hub", "--can-port"),
 }
 MODULES = {
+    "argon2-cffi": "argon2",
     "confluent-kafka": "confluent_kafka",
+    "hdrhistogram": "hdrh",
     "prometheus-client": "prometheus_client",
     "pydantic-settings": "pydantic_settings",
     "python-can": "can",

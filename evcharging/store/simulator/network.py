@@ -73,9 +73,9 @@ async def every_charge_point(transaction: AsyncConnection) -> list[ChargePointRo
 
 
 async def free_charge_points(transaction: AsyncConnection, *, limit: int) -> list[ChargePointRow]:
-    """Charge points that could serve a driver now, the one that was idle longest first.
+    """Charge points that could serve a driver now: the most powerful first, of equals the one that was idle longest.
 
-    Those come first that serve nobody; of those that do, the ones with more connectors than sessions.
+    One whose rating nobody told comes after those whose rating is known. Those come first that serve nobody; of those that do, the ones with more connectors than sessions.
     """
     points, sessions_ = tables.charge_points, tables.sessions
     running = (
@@ -88,7 +88,7 @@ async def free_charge_points(transaction: AsyncConnection, *, limit: int) -> lis
         select(points)
         .where(points.c.administrative_stop.is_(False))
         .where(points.c.source != "mqtt")
-        .order_by(points.c.last_assigned_at.nulls_first(), points.c.cp_id)
+        .order_by(points.c.rating_kw.desc().nulls_last(), points.c.last_assigned_at.nulls_first(), points.c.cp_id)
         .limit(limit)
     )
     idle = could.where(points.c.state == ChargePointState.ACTIVATED.value).where(
