@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ocpp.v16 import call as call16
 
+from evcharging.apps.swarm import book
 from evcharging.apps.swarm.lease import Lease
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import SWARM_STATUS
@@ -260,3 +261,19 @@ async def test_a_station_of_another_with_a_higher_term_is_cut_without_a_word(
     await rig.until(lambda: len(worker.host) == 0)
     assert csms.open == {1}
     assert (await rig.statuses())["PY-SIM-0001"].worker == "w2"
+
+
+async def test_the_last_record_of_a_station_is_of_who_has_it_whatever_another_says_late(
+    rig: SwarmRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "BEAT_S", 3600.0)
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001")
+    status = await rig.until_status("PY-SIM-0001", lambda status: status.state == "available")
+    late = status.model_copy(
+        update={"worker": "w0", "handover": status.handover.model_copy(update={"term": 0, "holder": "w0/b"})}
+    )
+    await rig.bus.publish(Event(SWARM_STATUS, late, id="late", source="swarm/w0"))
+    assert (await rig.statuses())["PY-SIM-0001"].worker == "w0"
+    again = await rig.until_status("PY-SIM-0001", lambda status: status.worker == "w1")
+    assert again.handover == status.handover

@@ -137,6 +137,10 @@ class Fleet:
         await self._host.cut(ids)
         await self._last_words(ids)
 
+    def say_again(self, station_id: str) -> None:
+        """Have the last record of the station be of this worker, for the log may keep no other."""
+        self._book.mark(station_id, urgent=True)
+
     def disown(self, station_id: str) -> None:
         """Speak for the station no more: it is another worker's already. `cut` it at once."""
         self._book.forget(station_id)

@@ -112,9 +112,14 @@ class Ownership:
             self._open[station_id] = tombstone.partition
 
     def claimed(self, station_id: str, term: int) -> None:
-        """Another worker claims the station with ``term``: it is cut if ours is lower, and looked at again."""
+        """Another worker speaks for the station with ``term``: it is cut if ours is lower, and looked at again.
+
+        A lower term is a late word of one who had the station before, written down after ours: ours is said again.
+        """
         partition = next((number for number, stations in self._wanted.items() if station_id in stations), None)
-        if station_id in self._fleet and term > self._fleet.term(station_id):
+        if station_id in self._fleet and term < self._fleet.term(station_id):
+            self._fleet.say_again(station_id)
+        elif station_id in self._fleet and term > self._fleet.term(station_id):
             self._contested_until_s[station_id] = self._now_s() + CONTESTED_S
             metrics.FENCED.inc()
             log.warning("another worker has the station; it is cut here", station_id=station_id, term=term)

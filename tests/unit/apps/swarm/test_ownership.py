@@ -59,6 +59,9 @@ class FleetOnPaper:
             self.done.append(("hand over", station_id))
             self.running.pop(station_id)
 
+    def say_again(self, station_id: str) -> None:
+        self.done.append(("say again", station_id))
+
     def disown(self, station_id: str) -> None:
         self.done.append(("disown", station_id))
         self.running.pop(station_id)
@@ -213,7 +216,17 @@ async def test_a_higher_term_of_another_cuts_a_station_once_however_often_it_is_
     assert rig.fleet.done == [("begin", "S-1"), ("disown", "S-1"), ("cut", "S-1")]
 
 
-async def test_a_term_that_is_not_higher_changes_nothing(rig):
+async def test_a_late_word_of_one_who_had_the_station_is_followed_by_our_own(rig):
+    rig.fleet.terms["S-1"] = 3
+    rig.ownership.claimed("S-1", 2)
+    await rig.desire("S-1")
+    await until(lambda: "S-1" in rig.fleet)
+    rig.ownership.claimed("S-1", 2)
+    await rig.settle()
+    assert rig.fleet.done == [("begin", "S-1"), ("say again", "S-1")]
+
+
+async def test_the_same_term_changes_nothing(rig):
     await rig.desire("S-1")
     await until(lambda: "S-1" in rig.fleet)
     rig.ownership.claimed("S-1", 1)
