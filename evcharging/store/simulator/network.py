@@ -75,7 +75,8 @@ async def every_charge_point(transaction: AsyncConnection) -> list[ChargePointRo
 async def free_charge_points(transaction: AsyncConnection, *, limit: int) -> list[ChargePointRow]:
     """Charge points that could serve a driver now: the most powerful first, of equals the one that was idle longest.
 
-    One whose rating nobody told comes after those whose rating is known. Those come first that serve nobody; of those that do, the ones with more connectors than sessions.
+    One whose rating nobody told comes after those whose rating is known. Those come first that serve nobody; of those
+    that do, the ones with more connectors than sessions.
     """
     points, sessions_ = tables.charge_points, tables.sessions
     running = (
