@@ -57,7 +57,7 @@ async def load_run(settings: LoadRunSettings, stop: asyncio.Event) -> int:
     if outcome.failed:
         return EXIT_FAILED_CHECK
     if not outcome.connections.connects:
-        reason = next(iter(outcome.connections.reasons), "none was tried")
+        reason = next(iter(outcome.connections.reasons), "no attempt came to an end within the run")
         raise GaveUp(f"no station could connect to {settings.csms_url}: {reason}")
     if not outcome.connections.boots_accepted:
         raise GaveUp(f"{settings.csms_url} accepted no station's boot; its answers are counted under BootNotification")

@@ -59,6 +59,7 @@ class Link:
         "_listener",
         "_message_prefix",
         "_messages",
+        "_opening",
         "_parameters",
         "_ping",
         "_rng",
@@ -93,6 +94,7 @@ class Link:
         self._listener = listener
         self._message_prefix = f"{int(clock.now_s() * 1000):x}"
         self._messages = 0
+        self._opening: asyncio.Timeout | None = None
         self._socket: ClientSocket | None = None
         self._exchange: Exchange | None = None
         self._closed: asyncio.Future[str] | None = None
@@ -117,6 +119,8 @@ class Link:
             try:
                 closed = await self._open()
             except (OcppError, OSError) as error:
+                if self._stopping:
+                    return
                 failed += 1
                 pause_s = self._pause_s(failed)
                 self._events.not_opened(str(error), pause_s)
@@ -179,9 +183,11 @@ class Link:
             await self._socket.close(_NORMAL)
 
     async def close(self) -> None:
-        """Close the socket with 1001 and let `run` end."""
+        """Close the socket with 1001, or give up the one that is being opened, and let `run` end."""
         self._stopping = True
         self.wake()
+        if self._opening is not None and not self._opening.expired():
+            self._opening.reschedule(asyncio.get_running_loop().time())
         if self._socket is not None:
             await self._socket.close(GOING_AWAY)
 
@@ -216,17 +222,21 @@ class Link:
         if self.password is not None:
             credentials = b64encode(f"{settings.station_id}:{self.password}".encode()).decode("ascii")
             headers["Authorization"] = f"Basic {credentials}"
-        socket = await self._dial(
-            f"{settings.csms_url.rstrip('/')}/{settings.station_id}",
-            subprotocols=(settings.version.subprotocol,),
-            headers=headers,
-            ssl_context=settings.ssl_context,
-            source_address=settings.source_address,
-            on_text=self._receive,
-            on_closed=self._on_closed,
-            max_frame_bytes=settings.max_frame_bytes,
-            open_timeout_s=settings.open_timeout_s,
-        )
+        try:  # awaited in this task, as the dial wants it; `close` makes its time run out
+            async with asyncio.timeout(None) as self._opening:
+                socket = await self._dial(
+                    f"{settings.csms_url.rstrip('/')}/{settings.station_id}",
+                    subprotocols=(settings.version.subprotocol,),
+                    headers=headers,
+                    ssl_context=settings.ssl_context,
+                    source_address=settings.source_address,
+                    on_text=self._receive,
+                    on_closed=self._on_closed,
+                    max_frame_bytes=settings.max_frame_bytes,
+                    open_timeout_s=settings.open_timeout_s,
+                )
+        finally:
+            self._opening = None
         if self._stopping:
             await socket.close(GOING_AWAY)
             raise ConnectionLost("stopped")

@@ -1,8 +1,8 @@
 import asyncio
 from base64 import b64decode
 
-from evcharging.ocpp.station.interfaces import Backoff
-from tests.support.station_world import VEHICLE, Csms, living
+from evcharging.ocpp.station.interfaces import Backoff, ClientSocket
+from tests.support.station_world import VEHICLE, Csms, World, living
 
 
 async def test_a_station_dials_its_own_path_with_its_subprotocol_and_credentials():
@@ -68,6 +68,20 @@ async def test_stopping_a_station_that_pauses_between_attempts_ends_it_at_once()
         await world.station.stop()
         await world.settle()
         assert not world.station.running
+
+
+async def test_stopping_a_station_whose_opening_gets_no_answer_ends_it_at_once_and_in_silence():
+    async def never(_url: str, **_more: object) -> ClientSocket:
+        return await asyncio.get_running_loop().create_future()
+
+    def prepare(world: World) -> None:
+        world.station.link._dial = never
+
+    async with living(prepare=prepare) as world:
+        await world.station.stop()
+        await world.settle()
+        assert not world.station.running
+        assert world.messages() == ["Shutdown (Local)"]
 
 
 async def test_a_changed_authorization_key_is_used_from_the_next_connection_on():
