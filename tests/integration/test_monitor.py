@@ -129,7 +129,7 @@ def settings_for(engine: socket.socket, central: socket.socket, **more: Any) -> 
         "monitor_id": "m-1",
         "interval_s": 0.02,
         "timeout_s": 1.0,
-        "central_timeout_s": 0.2,
+        "central_timeout_s": 2.0,
     }
     return MonitorSettings(**{**defaults, **more})
 
