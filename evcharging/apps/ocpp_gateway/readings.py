@@ -31,6 +31,8 @@ _SCALES: Final = {
     (VOLTAGE, "V"): 1.0,
     (SOC, "Percent"): 0.01,
 }
+DIGITS: Final = 9
+"""To which scaled values are rounded: 13.7 % is 0.137, whatever floating point makes of it."""
 _DEFAULT_UNITS: Final = {
     ENERGY_REGISTER: "Wh",
     POWER: "W",
@@ -83,7 +85,7 @@ class Reading:
                 self._phases = {}
             self._phases.setdefault(measurand, {})[phase] = value * scale
             return True
-        return self._take(measurand, value * scale)
+        return self._take(measurand, round(value * scale, DIGITS))
 
     def complete(self) -> None:
         """Make totals of what came by phase alone. To be called once every value was added."""
@@ -94,7 +96,7 @@ class Reading:
             if measurand == ENERGY_REGISTER and self.register_wh is None and lines:
                 self._take(measurand, sum(lines.values()))
             elif measurand == POWER and self.power_kw is None and lines:
-                self.power_kw = sum(lines.values())
+                self.power_kw = round(sum(lines.values()), DIGITS)
             elif measurand == CURRENT and self.amps is None and lines:
                 self.amps = max(lines.values())
             elif measurand == VOLTAGE and self.volts is None and lines:

@@ -29,6 +29,12 @@ def test_an_energy_register_is_told_in_wh_whatever_its_unit(value: float, unit: 
     assert reading((ENERGY_REGISTER, value, unit)).register_wh == Decimal(wh)
 
 
+def test_a_scaled_value_has_no_noise_of_floating_point() -> None:
+    made = reading(("SoC", 13.7), ("Power.Active.Import", 2300.0))
+    assert (made.soc, made.power_kw) == (0.137, 2.3)
+    assert reading(*(("Power.Active.Import", 100.0, "W", f"L{n}") for n in (1, 2, 3))).power_kw == 0.3
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 1e15])
 def test_what_no_meter_can_show_is_not_taken(value: float) -> None:
     made = Reading(AT)
