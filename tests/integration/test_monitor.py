@@ -407,4 +407,5 @@ class TestAsAProcess:
         )
         _, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
         assert process.returncode == 2
-        assert err.decode() == "evcharging monitor: --cp-id (CP_MONITOR_CP_ID): Field required\n"
+        told = "Field required (charge point to watch; repeat it or separate by commas)"
+        assert err.decode() == f"evcharging monitor: --cp-id (CP_MONITOR_CP_ID): {told}\n"

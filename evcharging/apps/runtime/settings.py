@@ -168,9 +168,14 @@ class ServiceSettings(BaseSettings):
             loc = str(problem["loc"][0]) if problem["loc"] else ""
             name = named.get(loc, loc)
             field = cls.model_fields.get(name)
-            label = f"--{name.replace('_', '-')} ({cls.variable_of(name)})" if field else cls.service
-            secret = field is not None and _holds_secret(field)
-            got = "" if problem["type"] == "missing" or not field or secret else f", got {problem['input']!r}"
+            if field is None:  # a rule of several settings, which names them itself
+                told.append(problem["msg"].removeprefix("Value error, "))
+                continue
+            label = f"--{name.replace('_', '-')} ({cls.variable_of(name)})"
+            if problem["type"] == "missing":
+                told.append(f"{label}: {problem['msg']}{f' ({field.description})' if field.description else ''}")
+                continue
+            got = "" if _holds_secret(field) else f", got {problem['input']!r}"
             told.append(f"{label}: {problem['msg'].removeprefix('Value error, ')}{got}")
         return "; ".join(told)
 

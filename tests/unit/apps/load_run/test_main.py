@@ -13,7 +13,7 @@ def _elsewhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        ((), "--csms-url (LOAD_RUN_CSMS_URL): Field required"),
+        ((), "--csms-url (LOAD_RUN_CSMS_URL): Field required (the CSMS, without a station's id: ws://host:9000/ocpp"),
         (("--csms-url", "localhost"), "expected as ws://host:port/path"),
         (("--csms-url", URL, "--fail-if", "p95 > 5"), "--fail-if: '5' in 'p95 > 5' has no unit"),
         (("--csms-url", URL, "--shape", "nowhere.yaml"), "--shape: nowhere.yaml: cannot be read"),

@@ -61,6 +61,6 @@ def test_the_gateway_keeps_its_database_beside_centrals_unless_told_otherwise():
 
 
 def test_several_swarm_workers_need_a_kafka_that_can_share_out():
-    with pytest.raises(UsageError, match="several --swarm-workers need a real Kafka"):
+    with pytest.raises(UsageError, match="^several --swarm-workers need a real Kafka"):
         load("--swarm-workers", "2")
     assert load("--swarm-workers", "2", "--kafka", "a:1").swarm_workers == 2
