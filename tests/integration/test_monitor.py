@@ -129,7 +129,7 @@ def settings_for(engine: socket.socket, central: socket.socket, **more: Any) -> 
         "monitor_id": "m-1",
         "interval_s": 0.02,
         "timeout_s": 1.0,
-        "central_timeout_s": 2.0,
+        "central_timeout_s": 0.2,
     }
     return MonitorSettings(**{**defaults, **more})
 
@@ -311,7 +311,7 @@ async def test_a_central_that_refuses_is_complained_of_once_and_asked_again(engi
         return await central._register(request)
 
     app = Starlette(routes=[Route("/cp/register", refuse, methods=["POST"]), *central.app.routes])
-    settings = settings_for(engine_sock, central_sock)
+    settings = settings_for(engine_sock, central_sock, central_timeout_s=5.0)
     async with up(engine.app, engine_sock), up(app, central_sock), monitoring(settings):
         await central.hears("health", healthy=True)
     told = capsys.readouterr().out
