@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -131,8 +132,8 @@ class Database:
     def __init__(self, url: URL, *, schema: str, read_only: bool = False) -> None:
         self.url = url
         self.schema = schema
-        self._opened: list[aiosqlite.Connection] = []
-        self._engine = _engine(url, schema, self._opened, read_only=read_only)
+        self._workers: list[Thread] = []
+        self._engine = _engine(url, schema, self._workers, read_only=read_only)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -177,25 +178,19 @@ class Database:
         """Give the connections back.
 
         A statement whose caller was cancelled still runs in its connection's thread, and the thread answers to the
-        event loop; it is waited for, so that the loop is not gone by then. A connection whose caller was cancelled
-        while the pool prepared it is no longer in the pool; it is closed here.
+        event loop; it is waited for, so that the loop is not gone by then.
         """
         await self._engine.dispose()
-        for connection in self._opened:
-            if _is_open(connection):
-                connection.stop()
-                await asyncio.to_thread(connection._thread.join, WORKER_ENDS_WITHIN_S)  # noqa: SLF001 - see below
-        self._opened.clear()
+        for worker in self._workers:
+            if worker.is_alive():
+                await asyncio.to_thread(worker.join, WORKER_ENDS_WITHIN_S)
+        self._workers.clear()
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r}, schema={self.schema!r})"
 
 
-def _is_open(connection: aiosqlite.Connection) -> bool:
-    return connection._thread.is_alive()  # noqa: SLF001 - aiosqlite offers no other way to ask, and none to wait
-
-
-def _engine(url: URL, schema: str, opened: list[aiosqlite.Connection], *, read_only: bool) -> AsyncEngine:
+def _engine(url: URL, schema: str, workers: list[Thread], *, read_only: bool) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         file = url.database or ":memory:"
         if read_only:
@@ -205,8 +200,9 @@ def _engine(url: URL, schema: str, opened: list[aiosqlite.Connection], *, read_o
 
         async def connect() -> aiosqlite.Connection:
             connection = aiosqlite.connect(file, timeout=BUSY_TIMEOUT_S, uri=read_only)
-            connection._thread.daemon = True  # noqa: SLF001 - a process that ends waits for no statement
-            opened[:] = [*filter(_is_open, opened), connection]
+            worker = connection._thread  # noqa: SLF001 - aiosqlite offers no other way to wait for it
+            worker.daemon = True
+            workers[:] = [*(known for known in workers if known.is_alive()), worker]
             return await connection
 
         engine = create_async_engine(url, async_creator=connect, pool_size=POOL_SIZE)
