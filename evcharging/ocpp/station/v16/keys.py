@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from evcharging.domain.charging_schedules import RateUnit
+from evcharging.ocpp.station.key_values import boolean, measurands_of, shown, whole
 from evcharging.ocpp.station.v16.meter_values import MEASURANDS
 
 if TYPE_CHECKING:
@@ -44,28 +45,9 @@ class Key:
     after: Callable[[Station], None] | None = None
 
 
-def boolean(text: str) -> bool:
-    """Read true or false."""
-    values = {"true": True, "false": False}
-    if text.strip().lower() not in values:
-        raise ValueError(f"expected true or false, got {text!r}")
-    return values[text.strip().lower()]
-
-
-def whole(text: str, *, most: int = 2**31 - 1) -> int:
-    """Read a whole number of 0 or more."""
-    if not text.strip().isascii() or not text.strip().isdigit() or int(text) > most:
-        raise ValueError(f"expected a whole number from 0 to {most}, got {text!r}")
-    return int(text)
-
-
 def measurands(text: str) -> tuple[str, ...]:
     """Read a comma-separated list of measurands that stations have, each once."""
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in MEASURANDS]
-    if unknown:
-        raise ValueError(f"no such measurand here: {', '.join(unknown)}")
-    return names
+    return measurands_of(text, MEASURANDS)
 
 
 def _parameter(
@@ -155,15 +137,6 @@ def _authorization_key(configuration: Configuration, text: str) -> None:
     if not 16 <= len(text) <= 40 or not text.isascii() or not text.isprintable():
         raise ValueError("expected 16 to 40 printable characters")
     configuration.station.link.password = text
-
-
-def shown(value: object) -> str:
-    """Return a value as the wire spells it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return f"{value:.0f}" if isinstance(value, float) else str(value)
 
 
 def _most_measurands(name: str) -> Key:

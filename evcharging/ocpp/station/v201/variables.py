@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from evcharging.ocpp.station.v16.keys import boolean, shown, whole
+from evcharging.ocpp.station.key_values import boolean, measurands_of, shown, whole
 from evcharging.ocpp.station.v201.meter_values import MEASURANDS
 from evcharging.ocpp.timestamps import timestamp
 
@@ -65,11 +65,7 @@ class Variable:
 
 
 def _measurands(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in MEASURANDS]
-    if unknown:
-        raise ValueError(f"no such measurand here: {', '.join(unknown)}")
-    return names
+    return measurands_of(text, MEASURANDS)
 
 
 def _parameter(
