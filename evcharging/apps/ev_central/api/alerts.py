@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from evcharging.apps.ev_central.api.dependencies import Parts, PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.models import AlertRecord
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
 from evcharging.messages.base import CpId
 from evcharging.messages.charge_points import Alert
 from evcharging.store.database import DatabaseUnavailable
@@ -30,7 +30,7 @@ async def list_alerts(
     parts: PartsOf,
     request: Request,
     station_id: Annotated[CpId | None, Query(description="only of this charge point")] = None,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="most entries in the answer")] = 100,
+    limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """Newest first, as far back as the history goes. A cursor whose alert has gone meanwhile ends the list."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi import APIRouter, Path, Request, Response, status
 from pydantic import TypeAdapter
 
 from evcharging.apps.ev_central.api.dependencies import PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.ocpp_models import ChargingProfileBody, ChargingProfileOut
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
 from evcharging.apps.ev_central.ocpp_errors import InvalidValue
 
 __all__ = ["router"]
@@ -32,7 +32,7 @@ PROFILES: TypeAdapter[list[ChargingProfileOut]] = TypeAdapter(list[ChargingProfi
 async def list_profiles(
     parts: PartsOf,
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="most entries in the answer")] = 100,
+    limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """By id."""

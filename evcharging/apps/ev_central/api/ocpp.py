@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Body, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Request, Response
 from pydantic import TypeAdapter
 
 from evcharging.apps.ev_central.api.dependencies import Parts, PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.ocpp_models import ReservationOut, TransactionOut
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
 from evcharging.apps.ev_central.api.problems import Refused
 from evcharging.apps.ev_central.errors import UnknownChargePoint
 from evcharging.apps.ev_central.ocpp_errors import UnknownRegistration
@@ -37,7 +37,6 @@ Payload = Annotated[
     dict[str, Any],
     Body(description="the request's payload, as the standard spells it", examples=[{"type": "Soft"}]),
 ]
-Limit = Annotated[int, Query(ge=1, le=1_000, description="most entries in the answer")]
 DIGITS = len(str(2**31))
 TRANSACTIONS: TypeAdapter[list[TransactionOut]] = TypeAdapter(list[TransactionOut])
 RESERVATIONS: TypeAdapter[list[ReservationOut]] = TypeAdapter(list[ReservationOut])

@@ -11,12 +11,14 @@ from fastapi import Query, Request
 
 from evcharging.apps.ev_central.api.problems import Refused
 
-__all__ = ["LINK_HEADER", "Cursor", "next_link", "open_cursor", "sealed_cursor"]
+__all__ = ["LINK_HEADER", "Cursor", "Limit", "next_link", "open_cursor", "sealed_cursor"]
 
 Cursor = Annotated[
     str | None,
     Query(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$", description="from the `Link` header of the page before"),
 ]
+
+Limit = Annotated[int, Query(ge=1, le=1_000, description="most entries in the answer")]
 
 LINK_HEADER = {
     "Link": {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi import APIRouter, Path, Request, Response, status
 from pydantic import TypeAdapter
 
 from evcharging.apps.ev_central.api.dependencies import PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.ocpp_models import IdTag, TokenBody, TokenChange, TokenOut
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
 from evcharging.apps.ev_central.ocpp_errors import InvalidValue
 from evcharging.store.simulator.tokens import folded
 
@@ -31,7 +31,7 @@ TOKENS: TypeAdapter[list[TokenOut]] = TypeAdapter(list[TokenOut])
 async def list_tokens(
     parts: PartsOf,
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="most entries in the answer")] = 100,
+    limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """By idTag, those included that Central made for drivers who had none."""
