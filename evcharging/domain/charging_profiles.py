@@ -7,7 +7,7 @@ lower one. A profile counts only while its schedule says something, so a lower o
 In 2.0.1 a connector here is an EVSE. This module sets no timer and no current; see charging_schedules for the types.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from evcharging.domain.charging_profile_rules import (
@@ -68,13 +68,18 @@ class _Limit(NamedTuple):
 
 
 class ChargingProfiles:
-    """The profiles installed at one station; empty at first. Connectors are 1 and up, 0 is the whole station."""
+    """The profiles installed at one station. Connectors are 1 and up, 0 is the whole station.
+
+    Args:
+        rules: What the station takes.
+        installed: What it had before.
+    """
 
     __slots__ = ("_installed", "rules")
 
-    def __init__(self, rules: ProfileRules = DEFAULT_RULES) -> None:
+    def __init__(self, rules: ProfileRules = DEFAULT_RULES, installed: Iterable[Installed] = ()) -> None:
         self.rules = rules
-        self._installed: tuple[Installed, ...] = ()
+        self._installed: tuple[Installed, ...] = tuple(installed)
 
     @property
     def installed(self) -> tuple[Installed, ...]:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evcharging.domain.charging_profiles import ChargingProfile
+from evcharging.domain.vehicle import Taper
 from evcharging.messages.base import CpId, Message, UtcTime
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "OcppConfig",
     "OcppFrame",
     "SiteSignal",
+    "SwarmChargingProfile",
     "SwarmDesired",
     "SwarmHandover",
     "SwarmLog",
@@ -21,6 +24,7 @@ __all__ = [
     "SwarmState",
     "SwarmStatus",
     "SwarmTransaction",
+    "SwarmVehicle",
     "TokenStatus",
 ]
 
@@ -74,10 +78,24 @@ class SwarmPolicy(BaseModel):
     reason: str = Field(examples=["Price too high (24.50 > 20.00)"])
 
 
+class SwarmVehicle(BaseModel):
+    """The vehicle of a transaction that runs, with what its battery holds now (``soc``, a fraction)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    capacity_kwh: float = Field(gt=0)
+    onboard_kw: float = Field(gt=0)
+    dc_peak_kw: float = Field(gt=0)
+    taper: Taper = Taper.TWO_STAGE
+    soc: float = Field(ge=0, le=1)
+
+
 class SwarmTransaction(BaseModel):
     """An open transaction, or one whose end is not delivered yet, as the next worker needs it to go on.
 
-    Registers are of its connector, in whole Wh: at its beginning, and at its end or last sample.
+    Registers are of its connector, in whole Wh: at its beginning, and at its end or last sample. Without a ``vehicle``
+    nobody can go on with it. ``leaves_at`` is when the driver ends it, where that is settled; at the register
+    ``allowance_wh`` power is cut, the CSMS not having accepted the card.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -96,6 +114,19 @@ class SwarmTransaction(BaseModel):
     began_offline: bool = False
     remote_start_id: int | None = None
     next_event: int = Field(0, ge=0)
+    vehicle: SwarmVehicle | None = None
+    leaves_at: UtcTime | None = None
+    allowance_wh: float | None = None
+    stop_at_allowance: bool = False
+
+
+class SwarmChargingProfile(BaseModel):
+    """A charging profile that the CSMS installed, and the connector it is for; 0 is the whole station."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    connector_id: int = Field(ge=0)
+    profile: ChargingProfile
 
 
 class SwarmHandover(BaseModel):
@@ -104,7 +135,7 @@ class SwarmHandover(BaseModel):
     ``term`` grows with each owner: of two statuses the one with the higher term counts, whichever came later.
     ``holder`` is one life of one worker; ``released`` says that it has let go, so that nobody has to wait for it.
     ``registers_wh`` are by connector, from 1 on. ``queue`` are transaction messages that the CSMS has not answered, as
-    the station keeps them; of meter values only the newest.
+    the station keeps them; of meter values only the newest. ``charging_profiles`` are those the CSMS installed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -115,6 +146,7 @@ class SwarmHandover(BaseModel):
     registers_wh: tuple[float, ...] = ()
     transactions: tuple[SwarmTransaction, ...] = ()
     queue: tuple[dict[str, Any], ...] = ()
+    charging_profiles: tuple[SwarmChargingProfile, ...] = ()
 
 
 class SwarmStatus(Message):
@@ -169,7 +201,11 @@ class AuthToken(Message):
 
 
 class OcppConfig(Message):
-    """A station's registration: credentials (hashed), security profile, boot answer, configuration."""
+    """A station's registration: credentials (hashed), security profile, boot answer, configuration.
+
+    ``deleted``: there is none (any more). ``held_by_engine``: an engine runs the charge point of that id, so that no
+    station may connect under it, registered or not.
+    """
 
     cp_id: CpId
     password_hash: str | None = Field(default=None, repr=False)
@@ -178,6 +214,7 @@ class OcppConfig(Message):
     heartbeat_interval_s: int | None = Field(default=None, ge=1)
     configuration: dict[str, str] | None = None
     deleted: bool = False
+    held_by_engine: bool = False
 
 
 class OcppFrame(Message):

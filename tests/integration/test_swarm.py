@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ocpp.v16 import call as call16
 
-from evcharging.apps.swarm import book
+from evcharging.apps.swarm import book, handover
 from evcharging.apps.swarm.lease import Lease
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import SWARM_STATUS
@@ -96,11 +96,16 @@ async def test_a_worker_that_died_leaves_its_stations_to_the_next_with_register_
     await rig.start("w2")
     after = await rig.until_status("PY-SIM-0001", lambda status: status.worker == "w2" and status.kw > 0)
     assert after.handover.term > before.handover.term
-    assert csms.stops[1]["reason"] == "PowerLoss"
-    assert csms.stops[1]["meter_stop"] >= before.register_wh - 1
-    assert after.register_wh >= csms.stops[1]["meter_stop"]
-    await rig.until(lambda: csms.open == {2})
-    assert csms.repeated_stops == 0
+    assert after.transaction_id == 1
+    assert after.register_wh >= before.register_wh
+    again = await central.connected("PY-SIM-0001", times=2)
+    told = await again.next("MeterValues", lambda request: request["transaction_id"] == 1)
+    assert min(registers_of(told)) >= int(before.register_wh)
+    await rig.desire("PY-SIM-0001", running=False)
+    await rig.until(lambda: 1 in csms.stops)
+    assert csms.stops[1].get("reason", "Local") == "Local"
+    assert csms.stops[1]["meter_stop"] >= max(registers_of(told))
+    assert (set(csms.ids.values()), csms.repeated_stops) == ({1}, 0)
 
 
 async def test_a_second_worker_takes_its_share_and_each_station_is_run_once(
@@ -137,7 +142,7 @@ async def test_a_stop_ends_transactions_and_closes_with_1001(central: CentralSys
     assert peer.charge_point._connection.close_code == 1001
 
 
-async def test_a_stop_that_hands_over_leaves_the_transaction_to_the_next_worker(
+async def test_a_stop_that_hands_over_leaves_the_transaction_to_the_next_worker_who_goes_on_with_it(
     central: CentralSystem, rig: SwarmRig, csms: Csms
 ) -> None:
     await rig.start("w1", hand_over=True)
@@ -148,8 +153,25 @@ async def test_a_stop_that_hands_over_leaves_the_transaction_to_the_next_worker(
     assert csms.open == {1}
     assert peer.charge_point._connection.close_code == 1001
     await rig.start("w2")
+    again = await central.connected("PY-SIM-0001", times=2)
+    await again.next("StatusNotification", lambda request: request["status"] == "Charging")
+    await again.next("MeterValues", lambda request: request["transaction_id"] == 1)
+    assert csms.open == {1}
+
+
+async def test_a_transaction_of_a_station_nobody_ran_for_over_a_minute_ends_where_it_was_left(
+    central: CentralSystem, rig: SwarmRig, csms: Csms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="eager")
+    await rig.until_status("PY-SIM-0001", lambda status: status.kwh > 0.001 and status.transaction_id == 1)
+    await rig.kill("w1")
+    left = (await rig.statuses())["PY-SIM-0001"]
+    monkeypatch.setattr(handover, "GOES_ON_WITHIN_S", -1.0)
+    await rig.start("w2")
     await rig.until(lambda: 1 in csms.stops)
     assert csms.stops[1]["reason"] == "PowerLoss"
+    assert csms.stops[1]["meter_stop"] == left.handover.transactions[0].meter_wh
 
 
 async def test_what_a_stopped_station_left_open_is_told_to_its_csms_and_then_it_is_quiet(

@@ -54,6 +54,7 @@ def signature_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> 
         snapshot.running,
         snapshot.connected,
         snapshot.policy,
+        snapshot.charging_profiles,
         tuple(entry["key"] for entry in queue if entry.get("kind") != Kind.METER),
         tuple(
             (

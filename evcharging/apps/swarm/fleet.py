@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -47,6 +48,7 @@ class Fleet:
         memory: knows their past.
         profiles: the behaviours there are.
         ssl_context: for CSMS behind TLS.
+        now: the time in UTC.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Fleet:
         memory: SwarmMemory,
         profiles: Mapping[str, BehaviourProfile],
         ssl_context: ssl.SSLContext | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
         self._host = host
@@ -67,6 +70,7 @@ class Fleet:
         self._memory = memory
         self._profiles = profiles
         self._ssl_context = ssl_context
+        self._now = now
         self._addresses = SourceAddresses()
         self._running: dict[str, _Begun] = {}
 
@@ -99,7 +103,7 @@ class Fleet:
             address = self._addresses.address_for(url)
         except (UnknownProfile, TooManyStations, ValueError) as error:
             return str(error)
-        past = past_of(self._memory.last(station_id))
+        past = past_of(self._memory.last(station_id), goes_on_at=self._now() if desired.running else None)
         queue = KeptQueue(past.queue, on_change=lambda: self._book.mark(station_id))
         begun = self._running[station_id] = _Begun(
             desired, self._memory.term(station_id) + 1, before_it_began(station_id, desired.profile, past)
@@ -178,6 +182,8 @@ class Fleet:
             watch_interval_s=settings.status_interval_s,
             register_wh=past.registers_wh,
             resume=past.transactions,
+            still_there=past.still_there,
+            charging_profiles=past.charging_profiles,
             queue=queue,
         )
 

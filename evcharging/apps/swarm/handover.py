@@ -1,29 +1,36 @@
 """What a station was, as a worker says it on the log, and what the next worker makes of it. Pure.
 
-A transaction that was left open ends where it was left: with its own id, at the last register that was told, with the
-reason PowerLoss. The station was dark meanwhile, and nobody can say that its vehicle stayed. Its meter goes on from
-that register, and what its CSMS has not answered is delivered.
+A transaction that was left open goes on under its own id, with the register and the state of charge that were told
+last, where the station is to run and was heard of within a minute; its vehicle charged no further meanwhile. Otherwise
+nobody can say that the vehicle stayed: it ends at that register, with the reason PowerLoss. What the CSMS installed in
+charging profiles holds on, and what it has not answered is delivered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from evcharging.domain.battery import DC_CURVE
+from evcharging.domain.charging_profiles import Installed
+from evcharging.domain.vehicle import VehicleSpec
 from evcharging.messages.network import (
+    SwarmChargingProfile,
     SwarmHandover,
     SwarmPolicy,
     SwarmState,
     SwarmStatus,
     SwarmTransaction,
+    SwarmVehicle,
 )
 from evcharging.ocpp.station.interfaces import (
     EVENTS_UNTOLD_AT_MOST,
     ConnectorSnapshot,
     ConnectorState,
     StationSnapshot,
+    StillThere,
     TransactionRecord,
 )
 from evcharging.ocpp.station.outbox import Kind
@@ -32,6 +39,8 @@ __all__ = ["Past", "before_it_began", "handover_of", "past_of", "policy_of", "st
 
 POWER_LOSS: Final = "PowerLoss"
 METERS_HANDED_OVER: Final = 20
+GOES_ON_WITHIN_S: Final = 60.0
+"""As a charger's session, which a new engine takes up again within a minute."""
 
 _BY_RANK: Final = (
     (SwarmState.CHARGING, {ConnectorState.CHARGING, ConnectorState.SUSPENDED_EV, ConnectorState.SUSPENDED_EVSE}),
@@ -44,11 +53,16 @@ _BY_RANK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a station begins with: its registers by connector, what is open, what is still to be delivered."""
+    """What a station begins with: its registers by connector, what is open, what is still to be delivered.
+
+    ``still_there``, by local id: of the open transactions those that go on.
+    """
 
     registers_wh: tuple[float, ...] = ()
     transactions: tuple[TransactionRecord, ...] = ()
     queue: tuple[dict[str, Any], ...] = ()
+    still_there: Mapping[str, StillThere] = field(default_factory=dict)
+    charging_profiles: tuple[Installed, ...] = ()
 
     @property
     def unsettled(self) -> bool:
@@ -86,9 +100,19 @@ def before_it_began(station_id: str, profile: str, past: Past) -> StationSnapsho
         reconnects=0,
         policy="",
         connectors=tuple(
-            ConnectorSnapshot(number, ConnectorState.UNAVAILABLE, 0.0, register, None, 0.0, open_on.get(number))
+            ConnectorSnapshot(
+                number,
+                ConnectorState.UNAVAILABLE,
+                0.0,
+                register,
+                None,
+                0.0,
+                record := open_on.get(number),
+                None if record is None else past.still_there.get(record.local_id),
+            )
             for number, register in enumerate(registers, start=1)
         ),
+        charging_profiles=past.charging_profiles,
     )
 
 
@@ -108,27 +132,44 @@ def handover_of(
         released=released,
         registers_wh=tuple(round(connector.register_wh, 3) for connector in snapshot.connectors),
         transactions=tuple(
-            _told(connector.transaction, connector.register_wh)
+            _told(connector.transaction, connector.register_wh, connector.still_there)
             for connector in snapshot.connectors
             if connector.transaction is not None
         ),
         queue=tuple(_without_most_meters(queue)),
+        charging_profiles=tuple(
+            SwarmChargingProfile(connector_id=connector_id, profile=profile)
+            for connector_id, profile in snapshot.charging_profiles
+        ),
     )
 
 
-def past_of(status: SwarmStatus | None) -> Past:
-    """What a station that was last heard of by ``status`` begins with."""
+def past_of(status: SwarmStatus | None, *, goes_on_at: datetime | None = None) -> Past:
+    """What a station that was last heard of by ``status`` begins with.
+
+    ``goes_on_at`` is now, where the station is to go on with what it did; None: whatever is open ends.
+    """
     if status is None or status.handover is None:
         return Past() if status is None else Past(registers_wh=(status.register_wh,))
     handover = status.handover
+    still_there: dict[str, StillThere] = {}
+    if goes_on_at is not None and (goes_on_at - status.ts).total_seconds() <= GOES_ON_WITHIN_S:
+        for transaction in handover.transactions:
+            if transaction.ended_at is None and (there := _still_there(transaction)) is not None:
+                still_there[transaction.local_id] = there
     return Past(
         registers_wh=handover.registers_wh,
-        transactions=tuple(_record(transaction, status) for transaction in handover.transactions),
+        transactions=tuple(
+            _record(transaction, status, goes_on=transaction.local_id in still_there)
+            for transaction in handover.transactions
+        ),
         queue=handover.queue,
+        still_there=still_there,
+        charging_profiles=tuple(Installed(one.connector_id, one.profile) for one in handover.charging_profiles),
     )
 
 
-def _told(record: TransactionRecord, register_wh: float) -> SwarmTransaction:
+def _told(record: TransactionRecord, register_wh: float, there: StillThere | None) -> SwarmTransaction:
     """The transaction, up to its end or to what its meter shows now, whichever is known."""
     meter_wh = record.meter_wh if record.ended_at_s is not None else max(record.meter_wh, int(register_wh))
     return SwarmTransaction(
@@ -141,15 +182,46 @@ def _told(record: TransactionRecord, register_wh: float) -> SwarmTransaction:
         transaction_id=record.transaction_id,
         parent_id_tag=record.parent_id_tag,
         reservation_id=record.reservation_id,
-        ended_at=None if record.ended_at_s is None else datetime.fromtimestamp(record.ended_at_s, UTC),
+        ended_at=_moment(record.ended_at_s),
         reason=record.reason,
         began_offline=record.began_offline,
         remote_start_id=record.remote_start_id,
         next_event=record.next_event,
+        vehicle=None if there is None else _vehicle(there),
+        leaves_at=_moment(None if there is None else there.leaves_at_s),
+        allowance_wh=None if there is None else there.allowance_wh,
+        stop_at_allowance=there is not None and there.stop_at_allowance,
     )
 
 
-def _record(transaction: SwarmTransaction, status: SwarmStatus) -> TransactionRecord:
+def _vehicle(there: StillThere) -> SwarmVehicle | None:
+    """None for one with a charging curve of its own: nobody could go on with that."""
+    vehicle = there.vehicle
+    if vehicle.dc_curve != DC_CURVE:
+        return None
+    return SwarmVehicle(
+        capacity_kwh=vehicle.capacity_kwh,
+        onboard_kw=vehicle.onboard_kw,
+        dc_peak_kw=vehicle.dc_peak_kw,
+        taper=vehicle.taper,
+        soc=there.soc,
+    )
+
+
+def _still_there(transaction: SwarmTransaction) -> StillThere | None:
+    told = transaction.vehicle
+    if told is None:
+        return None
+    vehicle = VehicleSpec(told.capacity_kwh, told.onboard_kw, told.soc, told.taper, told.dc_peak_kw)
+    leaves_at_s = None if transaction.leaves_at is None else transaction.leaves_at.timestamp()
+    return StillThere(vehicle, told.soc, leaves_at_s, transaction.allowance_wh, transaction.stop_at_allowance)
+
+
+def _moment(at_s: float | None) -> datetime | None:
+    return None if at_s is None else datetime.fromtimestamp(at_s, UTC)
+
+
+def _record(transaction: SwarmTransaction, status: SwarmStatus, *, goes_on: bool) -> TransactionRecord:
     return TransactionRecord(
         station_id=status.station_id,
         connector_id=transaction.connector_id,
@@ -161,8 +233,8 @@ def _record(transaction: SwarmTransaction, status: SwarmStatus) -> TransactionRe
         transaction_id=transaction.transaction_id,
         parent_id_tag=transaction.parent_id_tag,
         reservation_id=transaction.reservation_id,
-        ended_at_s=(transaction.ended_at or status.ts).timestamp(),
-        reason=transaction.reason or POWER_LOSS,
+        ended_at_s=None if goes_on else (transaction.ended_at or status.ts).timestamp(),
+        reason=None if goes_on else transaction.reason or POWER_LOSS,
         began_offline=transaction.began_offline,
         remote_start_id=transaction.remote_start_id,
         next_event=transaction.next_event + (EVENTS_UNTOLD_AT_MOST if transaction.next_event else 0),

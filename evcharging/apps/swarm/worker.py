@@ -149,6 +149,7 @@ class SwarmWorker:
             memory=self._memory,
             profiles=profiles,
             ssl_context=ssl_context,
+            now=_now,
         )
         self._ownership = Ownership(
             self._fleet,

@@ -189,9 +189,9 @@ class Charging:
         station.power.apply_all()
         connector.refresh()
         station.metering.begin(connector, transaction)
-        self._watch(connector, transaction)
+        self.watch(connector, transaction)
 
-    def _watch(self, connector: Connector, transaction: Transaction) -> None:
+    def watch(self, connector: Connector, transaction: Transaction) -> None:
         """Look at a session as often as the station is set to, and when a limit of energy should be reached."""
 
         def look() -> None:
@@ -199,7 +199,7 @@ class Charging:
                 connector.read()
                 self.observe(connector)
             if connector.transaction is transaction:
-                self._watch(connector, transaction)
+                self.watch(connector, transaction)
 
         delay_s = self._station.settings.watch_interval_s
         if connector.reading.power_w > 0.0:

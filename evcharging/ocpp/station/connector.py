@@ -36,6 +36,7 @@ class Transaction:
         cap_wh: Energy at which the policy ends it; None where none applies.
         factor: Share of the rated current that the policy leaves.
         over: Set when it ends, for whom waits for that.
+        leaves_at_s: When the driver ends it, in Unix seconds; None where that is not settled.
     """
 
     record: TransactionRecord
@@ -47,6 +48,7 @@ class Transaction:
     sampling: Timer | None = None
     watching: Timer | None = None
     over: asyncio.Future[None] | None = None
+    leaves_at_s: float | None = None
 
 
 @dataclass(slots=True)

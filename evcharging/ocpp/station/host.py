@@ -290,6 +290,8 @@ def _as_it_was(settings: StationSettings, snapshot: StationSnapshot) -> StationS
         settings,
         register_wh=tuple(connector.register_wh for connector in snapshot.connectors),
         resume=tuple(connector.transaction for connector in snapshot.connectors if connector.transaction is not None),
+        still_there={},
+        charging_profiles=snapshot.charging_profiles,
     )
 
 

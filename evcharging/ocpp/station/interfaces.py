@@ -16,6 +16,7 @@ from evcharging.ocpp.station.records import (
     ConnectorState,
     Reading,
     StationSnapshot,
+    StillThere,
     TransactionRecord,
 )
 from evcharging.ocpp.station.settings import Backoff, StationSettings
@@ -38,6 +39,7 @@ __all__ = [
     "StationListener",
     "StationSettings",
     "StationSnapshot",
+    "StillThere",
     "Timer",
     "TransactionRecord",
 ]

@@ -61,6 +61,19 @@ class Life:
         transaction.cap_wh = self._profile.max_energy_wh
         transaction.factor = self._factor(CONTINUE)
 
+    def goes_on(self, connector: Connector, transaction: Transaction) -> None:
+        """Put a session that another process began under the policy's limits, and end it when its driver leaves."""
+        self.begins(transaction)
+        if transaction.leaves_at_s is None:
+            return
+
+        def leave() -> None:
+            if connector.transaction is transaction:
+                self._station.charging.end(connector, LOCAL, id_tag=transaction.record.id_tag)
+
+        clock = self._station.clock
+        clock.call_later(max(0.0, transaction.leaves_at_s - clock.now_s()), leave)
+
     def watch(self, connector: Connector) -> None:
         """Let the policy look at a session; it goes on, slower or not, or ends here. So does one that is full."""
         transaction = connector.transaction
@@ -129,7 +142,9 @@ class Life:
         if transaction is None:
             return
         over = transaction.over = asyncio.get_running_loop().create_future()
-        await self._wait(over, profile.stay_s.at(station.rng.random()))
+        stay_s = profile.stay_s.at(station.rng.random())
+        transaction.leaves_at_s = station.clock.now_s() + stay_s
+        await self._wait(over, stay_s)
         if connector.transaction is transaction:
             station.charging.end(connector, LOCAL, id_tag=id_tag)
 

@@ -49,6 +49,7 @@ class Power:
         """Bring every connector's offer up to date."""
         for connector in self._station.connectors:
             self.apply(connector)
+        self._station.listener.changed(self._station.settings.station_id)
 
     def apply(self, connector: Connector) -> None:
         """Bring a connector's offer up to date, and come back when it may change next."""

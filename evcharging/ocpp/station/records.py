@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from evcharging.domain.charger_state import ChargerState, FaultCode
+from evcharging.domain.charging_profiles import Installed
+from evcharging.domain.vehicle import VehicleSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,24 @@ class ConnectorState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class StillThere:
+    """What is at a connector with a transaction, beyond its record: with it another process can go on.
+
+    Attributes:
+        vehicle: As it arrived; `soc` is what its battery holds now, as a fraction.
+        leaves_at_s: When its driver ends the session, in Unix seconds; None where that is not settled.
+        allowance_wh: Register at which power is cut, the CSMS not having accepted the card; None for no such limit.
+        stop_at_allowance: Whether the transaction also ends there.
+    """
+
+    vehicle: VehicleSpec
+    soc: float
+    leaves_at_s: float | None = None
+    allowance_wh: float | None = None
+    stop_at_allowance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectorSnapshot:
     """One connector at one moment. `kw` is what flows, `register_wh` its meter."""
 
@@ -93,6 +113,7 @@ class ConnectorSnapshot:
     soc: float | None
     limit_amps: float
     transaction: TransactionRecord | None
+    still_there: StillThere | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +128,7 @@ class StationSnapshot:
         register_wh: The registers of all connectors together.
         queued: Transaction messages still to be delivered.
         policy: The last decision of the policy engine and its reason, "" before the first.
+        charging_profiles: What the CSMS has installed.
     """
 
     station_id: str
@@ -123,3 +145,4 @@ class StationSnapshot:
     reconnects: int
     policy: str
     connectors: tuple[ConnectorSnapshot, ...]
+    charging_profiles: tuple[Installed, ...] = ()

@@ -8,8 +8,9 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING
 
 from evcharging.domain.behaviour import BehaviourProfile
+from evcharging.domain.charging_profiles import Installed
 from evcharging.domain.levels import L2, ChargerSpec
-from evcharging.ocpp.station.records import TransactionRecord
+from evcharging.ocpp.station.records import StillThere, TransactionRecord
 from evcharging.ocpp.versions import OcppVersion
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class StationSettings:
         watch_interval_s: How often a running session is looked at between meter samples, in s.
         register_wh: What the meters begin with, by connector from 1 on; shorter is filled with 0.
         resume: Transactions that another process left open.
+        still_there: Of those, by local id, what lets them go on; the others end with PowerLoss.
+        charging_profiles: What the CSMS had installed before.
         queue: Where transaction messages wait; None keeps them in memory.
         maintenance_step_s: How long each step of a firmware update or an upload takes, in s.
         reboot_s: How long the station is gone when it reboots, in s.
@@ -75,6 +78,8 @@ class StationSettings:
     reboot_s: float = 2.0
     register_wh: Sequence[float] = ()
     resume: Sequence[TransactionRecord] = ()
+    still_there: Mapping[str, StillThere] = field(default_factory=dict)
+    charging_profiles: Sequence[Installed] = ()
     queue: QueueStore | None = None
     faults: SendFilter | None = None
     validate: bool = True

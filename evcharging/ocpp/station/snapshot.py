@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from evcharging.ocpp.station.interfaces import ConnectorSnapshot, StationSnapshot
+from evcharging.ocpp.station.interfaces import ConnectorSnapshot, StationSnapshot, StillThere
 
 if TYPE_CHECKING:
     from evcharging.ocpp.station.connector import Connector
@@ -34,6 +34,7 @@ def snapshot_of(station: Station) -> StationSnapshot:
         reconnects=max(0, station.link.reconnects),
         policy="" if decision is None else f"{decision.action.value}: {decision.reason}",
         connectors=connectors,
+        charging_profiles=station.profiles.installed,
     )
 
 
@@ -47,4 +48,12 @@ def _connector(connector: Connector) -> ConnectorSnapshot:
         soc=reading.soc,
         limit_amps=reading.limit_amps,
         transaction=None if connector.transaction is None else connector.transaction.record,
+        still_there=_still_there(connector),
     )
+
+
+def _still_there(connector: Connector) -> StillThere | None:
+    transaction, vehicle, soc = connector.transaction, connector.vehicle, connector.reading.soc
+    if transaction is None or vehicle is None or soc is None:
+        return None
+    return StillThere(vehicle, soc, transaction.leaves_at_s, transaction.allowance_wh, transaction.stop_at_allowance)

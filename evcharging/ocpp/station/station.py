@@ -118,7 +118,7 @@ class Station:
         self.firmware_version = settings.firmware_version
         self.parameters: Parameters = Parameters()
         self.authorization = StationAuthorization()
-        self.profiles = ChargingProfiles()
+        self.profiles = ChargingProfiles(installed=settings.charging_profiles)
         self.records: dict[str, TransactionRecord] = {}
         """Transactions whose end the CSMS has not answered yet, by local id."""
         connection = Connection(self)

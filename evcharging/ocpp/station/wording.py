@@ -44,6 +44,11 @@ def charging_started(environment: Environment) -> str:
     return f"Charging started (price: {_price(environment)})"
 
 
+def charging_goes_on(energy_wh: float) -> str:
+    """Say that a session that was begun elsewhere is continued, and what it got there."""
+    return f"Charging goes on ({energy_wh / 1000.0:.2f} kWh delivered before)"
+
+
 def charging_stopped(energy_wh: float) -> str:
     """Say how much a session got."""
     return f"Charging stopped ({energy_wh / 1000.0:.2f} kWh delivered)"
