@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from evcharging.ocpp.station.interfaces import Timer
+from evcharging.ocpp.timer_wheel import TimerWheel
 
 
 class LoopClock:
@@ -17,7 +18,7 @@ class LoopClock:
         now_s: Unix seconds to begin with; the wall clock's if not given.
     """
 
-    __slots__ = ("_began_s", "_origin_s", "scale")
+    __slots__ = ("_began_s", "_loop", "_origin_s", "_wheel", "scale")
 
     def __init__(self, *, scale: float = 1.0, now_s: float | None = None) -> None:
         if scale <= 0.0:
@@ -25,6 +26,8 @@ class LoopClock:
         self.scale = scale
         self._origin_s = time.time() if now_s is None else now_s
         self._began_s = time.monotonic()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wheel: TimerWheel | None = None
 
     def now_s(self) -> float:
         """Return the time in Unix seconds."""
@@ -32,7 +35,12 @@ class LoopClock:
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` once, `delay_s` of this clock from now."""
-        return asyncio.get_running_loop().call_later(delay_s / self.scale, callback)
+        loop = asyncio.get_running_loop()
+        wheel = self._wheel
+        if wheel is None or loop is not self._loop:
+            self._loop = loop
+            wheel = self._wheel = TimerWheel.of(loop)
+        return wheel.call_later(delay_s / self.scale, callback)
 
     async def sleep(self, delay_s: float) -> None:
         """Return after `delay_s` of this clock."""
