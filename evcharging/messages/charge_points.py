@@ -11,6 +11,7 @@ from evcharging.domain.states import ChargePointState
 from evcharging.messages.base import ConnectorId, CpId, Message, UtcTime
 
 __all__ = [
+    "SPEAKERS",
     "Alert",
     "ConnectorDetail",
     "Health",
@@ -19,6 +20,7 @@ __all__ = [
     "StatusDetail",
     "StatusSource",
     "Telemetry",
+    "holder_of",
 ]
 
 LONGEST_ID_TAG = 255
@@ -32,6 +34,20 @@ class StatusSource(StrEnum):
     OCPP = "ocpp"
     MQTT = "mqtt"
     CENTRAL = "central"
+
+
+SPEAKERS = (StatusSource.ENGINE, StatusSource.OCPP)
+"""Those that speak for a charge point themselves."""
+
+
+def holder_of(source: str | None, state: ChargePointState) -> StatusSource | None:
+    """Who has a charge point's id, by who spoke of it last and its state: an engine or a station; None: it is free.
+
+    Who has it keeps it until it is DISCONNECTED, and nobody else speaks for that charge point meanwhile.
+    """
+    if state is ChargePointState.DISCONNECTED:
+        return None
+    return next((holder for holder in SPEAKERS if holder == source), None)
 
 
 class ConnectorDetail(BaseModel):

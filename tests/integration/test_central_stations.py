@@ -14,11 +14,11 @@ import pytest
 from evcharging.apps.ev_central.errors import StateForbids, UnknownSession
 from evcharging.bus.memory_log import MemoryLog
 from evcharging.domain.states import ChargePointState
-from evcharging.messages.charge_points import StatusSource
+from evcharging.messages.charge_points import Alert, StatusSource
 from evcharging.messages.commands import Command, CommandOutcome
 from evcharging.messages.control import HealthReport
 from evcharging.messages.drivers import DriverUpdate, RequestKind
-from evcharging.messages.network import AuthToken
+from evcharging.messages.network import AuthToken, OcppConfig
 from evcharging.store.database import Database
 from evcharging.store.simulator import network, tokens
 from evcharging.store.simulator.session_records import SessionRecord
@@ -540,3 +540,49 @@ async def test_a_2_0_1_station_is_asked_in_its_own_words(central):
     command = await reserve(central)
     assert command.payload is not None
     assert set(command.payload["payload"]) == {"id", "expiryDateTime", "idToken", "evseId"}
+
+
+async def configurations(central: CentralRig) -> list[OcppConfig]:
+    """What gateways were told of stations so far."""
+    heard = Heard(central.bus, "ocpp.config")
+    task = asyncio.create_task(heard.listen())
+    await heard.wait_for(OcppConfig)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return heard.of(OcppConfig)
+
+
+async def test_a_station_under_an_engines_id_is_ignored_alerted_of_and_kept_out_by_the_gateway(central):
+    await central.activated("CP-001")
+    intruder = Station(central, "CP-001")
+    await intruder.says(0, ChargePointState.FAULT, reason="boot")
+    await intruder.begins("s-1", id_tag="ABC123")
+    await intruder.meters("s-1", 1)
+    await intruder.says(0, DISCONNECTED, reason="connection_lost")
+    alert = await central.heard.wait_for(Alert, lambda a: a.kind == "id_conflict")
+    assert (alert.cp_id, alert.severity.value) == ("CP-001", "critical")
+    await central.activated("CP-002")  # what was said before has been read
+    assert await central.known_states() == {"CP-001": "ACTIVATED", "CP-002": "ACTIVATED"}
+    assert not (await central.operations.sessions()).items
+    assert len([a for a in central.heard.of(Alert) if a.kind == "id_conflict"]) == 1
+    told = [c for c in await configurations(central) if c.cp_id == "CP-001"]
+    assert [(c.held_by_engine, c.deleted) for c in told] == [(True, True)]
+    await central.request("r-1", "CP-001")
+    assert (await central.heard.wait_for(Command, lambda c: c.cp_id == "CP-001")).id_tag is None
+
+
+async def test_an_id_is_free_for_a_station_once_its_engine_has_left(central):
+    await central.activated("CP-001")
+    await central.status("CP-001", DISCONNECTED, connector_id=0, reason="shutdown")
+    station = Station(central, "CP-001")
+    await station.boots()
+    while [c.held_by_engine for c in await configurations(central) if c.cp_id == "CP-001"] != [True, False]:
+        await a_moment()
+    assert central.heard.of(Alert) == []
+
+
+async def test_an_engine_under_a_connected_stations_id_is_ignored_and_alerted_of(central, station):
+    await central.status(station.cp_id, ChargePointState.FAULT, connector_id=0, reason="boot")
+    alert = await central.heard.wait_for(Alert, lambda a: a.kind == "id_conflict")
+    assert "engine" in alert.detail
+    assert (await central.known_states())[station.cp_id] == "ACTIVATED"

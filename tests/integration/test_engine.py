@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from evcharging.apps.runtime.errors import UsageError
 from evcharging.bus.memory import unreachable
 from evcharging.domain.states import ChargePointState
+from evcharging.messages.charge_points import Status, StatusSource
 from evcharging.messages.commands import CommandAction, CommandOutcome
+from evcharging.messages.envelope import Event
 from evcharging.messages.network import SiteSignal
-from evcharging.messages.topics import SITE_SIGNALS
+from evcharging.messages.topics import SITE_SIGNALS, STATUS
 from tests.support.engine import EngineRig, a_rig, assert_adds_up, new_cp_id
 
 ACTIVATED, SUPPLYING, FAULT = ChargePointState.ACTIVATED, ChargePointState.SUPPLYING, ChargePointState.FAULT
@@ -269,3 +272,11 @@ async def test_hundreds_of_charge_points_live_in_one_process(rig: EngineRig):
         end = await rig.status(cp_id, ACTIVATED, session_id=f"session-{cp_id}")
         assert end.reason == "time_elapsed"
         assert_adds_up(rig.intervals(f"session-{cp_id}"), end)
+
+
+async def test_an_engine_does_not_start_under_the_id_of_a_station_that_is_connected(rig: EngineRig, cp_id: str):
+    status = Status(ts=datetime.now(UTC), cp_id=cp_id, state=ACTIVATED, source=StatusSource.OCPP)
+    await rig.bus.publish(Event(STATUS, status, "a-station", "gateway"))
+    with pytest.raises(UsageError, match=rf"--cp-id: under {cp_id} an OCPP station is connected; take another id"):
+        await rig.engine(cp_id=cp_id)
+    rig.lives.clear()  # it has ended

@@ -27,7 +27,7 @@ from evcharging.domain.states import ChargePointState
 from evcharging.messages.charge_points import Status
 from evcharging.messages.envelope import Event
 from evcharging.messages.network import OcppFrame, TokenStatus
-from evcharging.messages.topics import AUTH_TOKENS, OCPP_CONFIG, OCPP_FRAMES, STATUS, Topic
+from evcharging.messages.topics import ALERTS, AUTH_TOKENS, OCPP_CONFIG, OCPP_FRAMES, STATUS, Topic
 from tests.support.gateway import ask, basic, password_hash
 from tests.support.gateway_process import gateway_process
 
@@ -247,3 +247,21 @@ async def test_standalone_says_where_to_connect_and_ends_with_0(tmp_path: Path) 
         said = process.log().splitlines()
         assert f"server listening on 127.0.0.1:{process.port}" in said
         assert f"CSMS listening on {process.url}/<station_id>" in said
+
+
+async def test_a_station_cannot_connect_under_the_id_of_an_engine_and_the_operator_hears_of_it(
+    tmp_path: Path, free_ports: list[int]
+) -> None:
+    async with network(tmp_path, free_ports, open_registration=True) as net:
+        station = await net.connect("CP-1")
+        await net.say(OCPP_CONFIG, cp_id="CP-1", deleted=True, held_by_engine=True)
+        with pytest.raises(websockets.ConnectionClosed) as ended:
+            await asyncio.wait_for(station.recv(), DEADLINE_S)
+        assert ended.value.rcvd is not None
+        assert ended.value.rcvd.code == 1008
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await net.connect("CP-1")
+        assert refused.value.response.status_code == 403
+        assert 'refused_openings_total{reason="engine_id"} 1.0' in (await net.get("/metrics")).text
+        (alert,) = await net.hears(ALERTS, 1)
+        assert (alert.cp_id, alert.kind) == ("CP-1", "id_conflict")

@@ -867,3 +867,37 @@ async def test_a_connector_that_no_station_has_costs_only_the_message_that_names
         await gateway.quiet()
         kept = [row["action"] for row in await gateway.rows(tables.rejected_messages)]
         assert sorted(kept) == ["MeterValues", "StartTransaction"]
+
+
+async def test_a_command_for_an_engines_charge_point_is_never_claimed_though_a_station_once_had_its_id(
+    tmp_path: Path,
+) -> None:
+    engines: set[str] = set()
+    async with business(tmp_path, engines=engines) as gateway:
+        station = gateway.station("CP-1")
+        await station.boot()
+        station.disconnect()
+        await until(lambda: gateway.central.points.get("CP-1") is None)
+        engines.add("CP-1")
+        mine = await gateway.send(CommandAction.START_SUPPLY, "CP-1", session_id="s-1", driver_id="alice")
+        engines.add("CP-2")
+        other = gateway.station("CP-3")
+        await other.boot()
+        assert (await gateway.order(CommandAction.RESUME_CP, "CP-3")).outcome is CommandOutcome.ACCEPTED
+        engines.discard("CP-1")
+        late = await gateway.order(CommandAction.RESUME_CP, "CP-1")
+        assert late.outcome is CommandOutcome.NOT_CONNECTED  # the id is a station's again, which is away
+        assert gateway.replies(mine) == []
+        assert [row["command_id"] for row in await gateway.rows(tables.commands)].count(mine) == 0
+
+
+async def test_whoever_comes_under_an_engines_id_is_alerted_of_once(tmp_path: Path) -> None:
+    async with business(tmp_path) as gateway:
+        await asyncio.sleep(0)
+        gateway.central.intruded("CP-1", "203.0.113.9:4711")
+        gateway.central.intruded("CP-1", "203.0.113.9:4712")
+        alert = (await until(lambda: gateway.alerts("id_conflict")))[0]
+        assert (alert.cp_id, alert.severity.value) == ("CP-1", "critical")
+        assert "203.0.113.9:4711" in alert.detail
+        await gateway.quiet()
+        assert len(gateway.alerts("id_conflict")) == 1

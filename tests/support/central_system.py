@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -265,8 +265,12 @@ async def business(
     terms: CentralSystemTerms | None = None,
     numbers: Callable[[], int] | None = None,
     mqtt: Any = None,
+    engines: Container[str] = (),
 ) -> AsyncIterator[Business]:
-    """One gateway's business side, running. ``folder`` holds its database, or is a URL; buses share a ``log``."""
+    """One gateway's business side, running. ``folder`` holds its database, or is a URL; buses share a ``log``.
+
+    ``engines`` are the ids that engines have.
+    """
     database: Database
     if isinstance(folder, Path):
         database = BreakableSqlite(folder / "gateway.db", schema=tables.SCHEMA)
@@ -290,6 +294,7 @@ async def business(
         new_id=lambda: f"{life}-{next(_ids)}",
         terms=terms or CentralSystemTerms(flush_s=0.01, leave_others_s=0.05, settle_s=0.0, hold_s=2.0),
         mqtt=mqtt,
+        held_by_engine=lambda cp_id: cp_id in engines,
     )
     task = asyncio.create_task(central.run())
     try:

@@ -59,6 +59,7 @@ class NotingCentral:
     ended: list[tuple[ChargePointLink, str]] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     refused: list[tuple[str, Payload, str]] = field(default_factory=list)
+    intruders: list[str] = field(default_factory=list)
     answers: dict[str, Callable[[ChargePointLink, Payload], Payload | Awaitable[Payload]]] = field(default_factory=dict)
 
     def connected(self, link: ChargePointLink) -> None:
@@ -69,6 +70,9 @@ class NotingCentral:
 
     def rejected(self, link: ChargePointLink, action: str, payload: Any, error: str) -> None:
         self.refused.append((action, payload, error))
+
+    def intruded(self, cp_id: str, remote: str) -> None:
+        self.intruders.append(cp_id)
 
     def handle(self, link: ChargePointLink, action: str, payload: Payload) -> Payload | Awaitable[Payload]:
         self.calls.append((link.cp_id, action))

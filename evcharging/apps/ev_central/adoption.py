@@ -18,7 +18,14 @@ from evcharging.apps.ev_central.driver_tokens import drivers_of
 from evcharging.apps.ev_central.work import Work
 from evcharging.domain.end_reasons import EndReason
 from evcharging.domain.tariff import PriceHistory
-from evcharging.messages.charge_points import ConnectorDetail, Status, StatusDetail, StatusSource, Telemetry
+from evcharging.messages.charge_points import (
+    ConnectorDetail,
+    Status,
+    StatusDetail,
+    StatusSource,
+    Telemetry,
+    holder_of,
+)
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.drivers import Denial
 from evcharging.store.simulator.rows import Phase, SessionRow
@@ -83,7 +90,7 @@ class Adoption:
         return session
 
     def of_interval(self, telemetry: Telemetry) -> SessionRow | None:
-        """The record of the session that an interval belongs to; None where no station metered it.
+        """The record of the session that an interval belongs to; None where no station metered it, or an intruder.
 
         An interval that ended before the connector's present session began is of the past: that session keeps the
         connector, and this one waits for its end.
@@ -92,7 +99,8 @@ class Adoption:
         of_station = telemetry.source is StatusSource.OCPP or (
             point is not None and point.source == StatusSource.OCPP.value
         )
-        if not of_station:
+        engine_has_it = point is not None and holder_of(point.source, point.state) is StatusSource.ENGINE
+        if not of_station or engine_has_it:
             return None
         session = self._enter(
             telemetry.session_id,

@@ -16,6 +16,7 @@ from prometheus_client import Counter
 from evcharging.apps.ev_central.accounts import apply_interval, progress
 from evcharging.apps.ev_central.adoption import Adoption
 from evcharging.apps.ev_central.denials import denial
+from evcharging.apps.ev_central.engines import announce_new_holders, engines_among
 from evcharging.apps.ev_central.prices import Prices
 from evcharging.apps.ev_central.replies import handle_reply
 from evcharging.apps.ev_central.requests import handle_request
@@ -111,8 +112,11 @@ class Effects:
             strangers=[r.message for r in strangers],
         )
         self._meter(work, [r for r in telemetry if r.message.session_id in work.sessions])
+        of_engines = {r.message.cp_id for r in statuses if r.message.source is StatusSource.ENGINE}
+        had = engines_among(work, of_engines)
         for status in statuses:
             handle_status(work, status, adoption)
+        await announce_new_holders(work, had, of_engines)
         for interval in strangers:  # after the statuses, which say more of a session than an interval does
             if interval.message.session_id not in work.sessions:
                 adoption.of_interval(interval.message)

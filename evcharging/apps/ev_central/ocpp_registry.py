@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import uuid4
 
 import structlog
 from pydantic import SecretStr
 
 from evcharging.apps.ev_central.driver_tokens import announce_token
-from evcharging.apps.ev_central.engines import require_no_engine
+from evcharging.apps.ev_central.engines import announce_id, engines_among, require_no_engine
 from evcharging.apps.ev_central.ocpp_errors import (
     AlreadyThere,
     InvalidValue,
@@ -25,10 +24,9 @@ from evcharging.apps.ev_central.ocpp_errors import (
 from evcharging.apps.ev_central.passwords import hashed
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
-from evcharging.messages.network import OcppConfig
-from evcharging.messages.topics import OCPP_CONFIG
+from evcharging.messages.charge_points import StatusSource, holder_of
 from evcharging.store.database import DatabaseUnavailable
-from evcharging.store.simulator import stations, tokens
+from evcharging.store.simulator import network, stations, tokens
 from evcharging.store.simulator.stations import StationRow
 from evcharging.store.simulator.tokens import TokenRow, folded
 
@@ -185,7 +183,7 @@ class OcppRegistry:
                 changed_at=work.now,
             )
             await stations.save_station(work.transaction, row)
-            _announce_station(work, row)
+            await _announce(work, cp_id, row)
         return row, known is None
 
     async def delete_station(self, cp_id: str) -> None:
@@ -199,11 +197,11 @@ class OcppRegistry:
             if row is None:
                 raise UnknownRegistration(cp_id)
             await stations.delete_station(work.transaction, cp_id)
-            _announce_station(work, row, deleted=True)
+            await _announce(work, cp_id, None)
 
     async def announce(self) -> None:
         """Tell gateways everything again; waits for the database where it is away."""
-        for part in (self._announce_tokens, self._announce_stations):
+        for part in (self._announce_tokens, self._announce_stations, self._announce_engines):
             after: str | None = None
             while True:
                 try:
@@ -225,9 +223,20 @@ class OcppRegistry:
     async def _announce_stations(self, after: str | None) -> str | None:
         async with self._transactions.begin() as work:
             found = await stations.list_stations(work.transaction, after=after, limit=TOLD_AT_ONCE)
+            await work.load(cp_ids=[row.cp_id for row in found])
+            of_engines = engines_among(work, work.charge_points)
             for row in found:
-                _announce_station(work, row)
+                announce_id(work, row.cp_id, row, held_by_engine=row.cp_id in of_engines)
         return found[-1].cp_id if len(found) == TOLD_AT_ONCE else None
+
+    async def _announce_engines(self, _after: str | None) -> None:
+        """Those under whose ids stations are registered too were told with these."""
+        async with self._transactions.begin() as work:
+            for point in await network.every_charge_point(work.transaction):
+                if holder_of(point.source, point.state) is StatusSource.ENGINE and (
+                    await stations.find_station(work.transaction, point.cp_id) is None
+                ):
+                    announce_id(work, point.cp_id, None, held_by_engine=True)
 
 
 async def _known_token(work: Work, id_tag: str) -> TokenRow:
@@ -237,15 +246,6 @@ async def _known_token(work: Work, id_tag: str) -> TokenRow:
     return found[folded(id_tag)]
 
 
-def _announce_station(work: Work, row: StationRow, *, deleted: bool = False) -> None:
-    message = OcppConfig(
-        ts=work.now,
-        cp_id=row.cp_id,
-        password_hash=None if deleted else row.password_hash,
-        security_profile=row.security_profile,
-        boot_status=row.boot_status,
-        heartbeat_interval_s=row.heartbeat_interval_s,
-        configuration=row.configuration,
-        deleted=deleted,
-    )
-    work.send(OCPP_CONFIG, message, cause=str(uuid4()), kind="ocpp-config")
+async def _announce(work: Work, cp_id: str, row: StationRow | None) -> None:
+    await work.load(cp_ids=[cp_id])
+    announce_id(work, cp_id, row, held_by_engine=bool(engines_among(work, [cp_id])))

@@ -11,9 +11,10 @@ from uuid import uuid4
 
 from evcharging.apps.ev_central.accounts import close_session, note_registers, progress, settled
 from evcharging.apps.ev_central.adoption import Adoption, is_past, let_go, take_connector
+from evcharging.apps.ev_central.engines import ignore_intruder
 from evcharging.apps.ev_central.work import Work
 from evcharging.domain.states import OUT_OF_REACH, WHOLE_CHARGE_POINT, ChargePointState, roll_up
-from evcharging.messages.charge_points import ConnectorDetail, Status, StatusDetail, StatusSource
+from evcharging.messages.charge_points import SPEAKERS, ConnectorDetail, Status, StatusDetail, StatusSource
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.envelope import Received
 from evcharging.messages.topics import DRIVER_UPDATES, STATUS
@@ -23,15 +24,16 @@ __all__ = ["close_if_settled", "fault", "handle_status", "heal"]
 
 HEALTHY = "healthy"
 COMES_BACK = ("boot", "resumed")
-SPEAK_FOR_THEMSELVES = (StatusSource.ENGINE.value, StatusSource.OCPP.value)
 
 
 def handle_status(work: Work, received: Received[Status], adoption: Adoption) -> None:
     """Apply one status that was not seen before. The charge point and the sessions it names must be loaded."""
     status = received.message
     point = work.charge_point(status.cp_id)
-    if status.source is StatusSource.MQTT and point.source in SPEAK_FOR_THEMSELVES:
+    if status.source is StatusSource.MQTT and point.source in SPEAKERS:
         return  # seen on MQTT before its own first status was read; its Kafka records count
+    if ignore_intruder(work, point, status):
+        return
     _take_over(point, status)
     work.changed(point)
     if status.source is not StatusSource.CENTRAL and status.reason in COMES_BACK:
@@ -109,7 +111,7 @@ def _as_told(work: Work, point: ChargePointRow) -> StatusDetail | None:
 
 
 def _take_over(point: ChargePointRow, status: Status) -> None:
-    if status.source.value in SPEAK_FOR_THEMSELVES:
+    if status.source in SPEAKERS:
         told_by_mqtt = [number for number, said in point.connectors.items() if said.source == StatusSource.MQTT.value]
         for number in told_by_mqtt:
             del point.connectors[number]

@@ -22,7 +22,15 @@ from evcharging.domain.states import (
     roll_up,
 )
 from evcharging.messages.base import Message, rfc3339
-from evcharging.messages.charge_points import ConnectorDetail, Health, Status, StatusSource, Telemetry
+from evcharging.messages.charge_points import (
+    SPEAKERS,
+    ConnectorDetail,
+    Health,
+    Status,
+    StatusSource,
+    Telemetry,
+    holder_of,
+)
 from evcharging.messages.drivers import DriverUpdate
 
 __all__ = ["HEALTH_HOLDS", "ChargePointPicture"]
@@ -94,6 +102,9 @@ class ChargePointPicture:
         speaks_for_itself = self.source in (StatusSource.ENGINE, StatusSource.OCPP)
         if status.source is StatusSource.MQTT and speaks_for_itself:
             return False  # its Kafka records count
+        holder = holder_of(self.source, self.state)
+        if holder is not None and status.source in SPEAKERS and status.source is not holder:
+            return False  # the id is another's
         if status.source in (StatusSource.ENGINE, StatusSource.OCPP):
             self._forget_what_mqtt_said()
         connector = self._connectors.get(status.connector_id)

@@ -124,7 +124,7 @@ class EngineHost:
         """Live until ``stop`` is set, then end every session and say goodbye. A cancellation says nothing, as a kill.
 
         Raises:
-            UsageError: a CAN interface cannot be opened.
+            UsageError: a CAN interface cannot be opened, or an OCPP station is connected under one of the ids.
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._bus.stop)
@@ -132,6 +132,7 @@ class EngineHost:
             memory = await until_stopped(stop, self._read_past(began))
             if memory is None:
                 return
+            self._require_free_ids(memory)
             chargers = await self._open_units(memory, stack)
             since = Since(began.wall - timedelta(seconds=LONGEST_EXPIRY_S) - CLOCKS_APART)
             self._consumer = await stack.enter_async_context(
@@ -157,6 +158,14 @@ class EngineHost:
         log.info("waiting for the bus", kafka=self._settings.kafka_bootstrap)
         await self._bus.start()
         return await read_past(self._bus, self.cp_ids, source=self._source, now=began.wall)
+
+    def _require_free_ids(self, memory: Memory) -> None:
+        taken = [cp_id for cp_id in self.cp_ids if memory.past_of(cp_id).station_connected]
+        if taken:
+            raise UsageError(
+                f"--cp-id: under {', '.join(taken[:10])} an OCPP station is connected; take another id, "
+                "or disconnect the station first"
+            )
 
     async def _open_units(self, memory: Memory, stack: contextlib.AsyncExitStack) -> VirtualChargers:
         settings = self._settings

@@ -16,7 +16,7 @@ from typing import Any
 from evcharging.apps.ev_cp_e.announcer import SESSIONS_REMEMBERED
 from evcharging.domain.energy import WH_PER_KWH, InvalidEnergy, exact_wh
 from evcharging.domain.sessions import FIRST_SEQ
-from evcharging.domain.states import ChargePointState
+from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState
 from evcharging.messages.charge_points import Status, StatusDetail, StatusSource, Telemetry
 from evcharging.messages.commands import Reply
 from evcharging.messages.envelope import Event, Received
@@ -58,6 +58,7 @@ class Past:
     Attributes:
         state: the last state anyone reported, None where nobody did.
         stop_stands: whether an administrative stop is in force.
+        station_connected: whether the id is a connected OCPP station's.
         open_session: a session that has not ended.
         register_wh: the highest register reading on record, None without one.
         ended: the end statuses on record by session, the last `SESSIONS_REMEMBERED` of them, oldest first.
@@ -66,6 +67,7 @@ class Past:
 
     state: ChargePointState | None = None
     stop_stands: bool = False
+    station_connected: bool = False
     open_session: OpenSession | None = None
     register_wh: Decimal | None = None
     ended: dict[str, Event[Status]] = field(default_factory=dict)
@@ -129,6 +131,7 @@ class _Life:
     def take_status(self, status: Status, event: Event[Status]) -> None:
         self.past.state = status.state
         self._take_stop(status)
+        self._take_speaker(status)
         detail = status.detail
         if detail is not None:
             self._take_register(detail.register_end_wh)
@@ -191,6 +194,15 @@ class _Life:
             self.past.stop_stands = status.state is ChargePointState.STOPPED
         elif ChargePointState.STOPPED in (status.state, status.previous_state):
             self.past.stop_stands = True
+
+    def _take_speaker(self, status: Status) -> None:
+        """Central lists connectors for stations only; its word may be the last on the id, the topic being compacted."""
+        listed = status.detail.connectors if status.detail is not None else None
+        if status.source is StatusSource.ENGINE:
+            self.past.station_connected = False
+        elif status.source is StatusSource.OCPP or listed is not None:
+            whole = {c.connector_id: c.state for c in listed or ()} | {status.connector_id: status.state}
+            self.past.station_connected = whole.get(WHOLE_CHARGE_POINT) is not ChargePointState.DISCONNECTED
 
     def _take_register(self, register_wh: float | None) -> None:
         energy_wh = _energy(register_wh)

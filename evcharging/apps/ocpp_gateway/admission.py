@@ -48,6 +48,7 @@ class Admission:
         make_handler: makes what an admitted socket talks to.
         full: why nobody more can be taken, or None.
         dismissed: is told of each opening that was completed only to be closed.
+        intruded: is told of each opening under the id of a charge point that an engine runs.
         stranger_password: what stations that nobody registered must give; None asks for nothing.
     """
 
@@ -59,6 +60,7 @@ class Admission:
         *,
         full: Callable[[], str | None] = lambda: None,
         dismissed: Callable[[str, UpgradeRequest], None] = lambda _reason, _request: None,
+        intruded: Callable[[str, UpgradeRequest], None] = lambda _cp_id, _request: None,
         stranger_password: str | None = None,
     ) -> None:
         self._stations = stations
@@ -66,6 +68,7 @@ class Admission:
         self._make_handler = make_handler
         self._full = full
         self._dismissed = dismissed
+        self._intruded = intruded
         self._stranger_password = stranger_password.encode() if stranger_password is not None else None
 
     def decide(self, request: UpgradeRequest) -> Decision | Awaitable[Decision]:
@@ -73,6 +76,9 @@ class Admission:
         cp_id = _cp_id_of(request.target)
         if isinstance(cp_id, Refusal):
             return cp_id
+        if self._stations.held_by_engine(cp_id):
+            self._intruded(cp_id, request)
+            return Refusal(403, "engine_id", f"an engine runs the charge point {cp_id}: give the station another id\n")
         refusal = self._refuse_if_full()
         registration = self._stations.find(cp_id)
         if refusal is not None or registration is None:

@@ -182,6 +182,12 @@ class Announcements:
         )
         return Event(ALERTS, alert, alert.alert_id, self.source)
 
+    def intrusion(self, cp_id: str, remote: str) -> Event[Alert]:
+        """A station came under the id of a charge point that an engine runs: within an hour, always the same alert."""
+        detail = f"a station at {remote} wants to connect as {cp_id}, which an engine runs; it is turned away"
+        hour = self.now().strftime("%Y-%m-%dT%H")
+        return self.alert(cp_id, "id_conflict", detail, severity=Severity.CRITICAL, cause=f"{cp_id}:gateway:{hour}")
+
 
 def connectors_of(
     point: ChargePoint, *, begun: TransactionRow | None = None, ended: TransactionRow | None = None

@@ -41,6 +41,7 @@ from evcharging.apps.ocpp_gateway.writes import StorageAway, Work, Writes
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.apps.runtime.sender import Sender
 from evcharging.bus.protocol import Bus
+from evcharging.bus.ratelimit import RateLimit
 from evcharging.domain.end_reasons import EndReason
 from evcharging.messages.envelope import Event
 from evcharging.ocpp.errors import CallRejected, Fault
@@ -74,6 +75,7 @@ class CentralSystem:
         now: the time, with a zone; ``monotonic``: seconds.
         new_number: makes numbers from 1 to 2^31 - 1, for transactions and starts; ``new_id`` makes names.
         mqtt: where units are told of, None where MQTT is off.
+        held_by_engine: whether an engine runs the charge point of that id.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class CentralSystem:
         new_id: Callable[[], str],
         terms: CentralSystemTerms | None = None,
         mqtt: MqttPublisher | None = None,
+        held_by_engine: Callable[[str], bool] = lambda _cp_id: False,
     ) -> None:
         terms = terms or CentralSystemTerms()
         source = f"gateway/{name}"
@@ -97,6 +100,7 @@ class CentralSystem:
         self._monotonic = monotonic
         self._mqtt = mqtt
         self._bus = bus
+        self._may_alert = RateLimit(per_s=1.0, monotonic=monotonic)
         self.points = ChargePoints()
         self.price = SitePrice(terms.site_id)
         self.mqtt_feed = MqttFeed(self.points, price=lambda: (self.price.per_kwh, self.price.currency), now=now)
@@ -152,6 +156,7 @@ class CentralSystem:
             source=source,
             leave_others_s=terms.leave_others_s,
             settle_s=terms.settle_s,
+            held_by_engine=held_by_engine,
             now=now,
             send=self._send,
         )
@@ -219,6 +224,11 @@ class CentralSystem:
         dialect = self._dialects.get(link.version)
         if dialect is not None and action in dialect.transaction_messages:
             self.upkeep.rejected(link.cp_id, action, payload, error)
+
+    def intruded(self, cp_id: str, remote: str) -> None:
+        """Somebody was turned away who came under an engine's id: alert of it, of each id once an hour."""
+        if self._may_alert.admit() is not None:
+            self._send(self.announcements.intrusion(cp_id, remote))
 
     async def run(self) -> None:
         """Do what happens beside the sockets, until cancelled."""

@@ -3,7 +3,8 @@
 Every gateway reads every command. The one with the station's socket takes it at once; one without it looks again a
 little later and then takes what nobody took, only to answer NOT_CONNECTED. The database has who took a command, under a
 unique index, so that of several gateways, and of several lives of one, a single one acts and a single one answers.
-Commands for what is no OCPP station are left alone. One station's commands are carried out in their order.
+Commands for what is no OCPP station are left alone, above all those for engines' charge points. One station's commands
+are carried out in their order.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class CommandDesk:
         source: names the gateway on events.
         leave_others_s: so long a command for a station that is not here is left to other gateways.
         settle_s: so long after the start of this gateway stations are given to come back.
+        held_by_engine: whether an engine runs the charge point of that id.
         now: the time, with a zone.
         send: puts an event on the bus; called in order, never waits.
     """
@@ -66,6 +68,7 @@ class CommandDesk:
         source: str,
         leave_others_s: float,
         settle_s: float,
+        held_by_engine: Callable[[str], bool] = lambda _cp_id: False,
         now: Callable[[], datetime],
         send: Callable[[Event[Any]], None],
     ) -> None:
@@ -78,6 +81,7 @@ class CommandDesk:
         self._source = source
         self._leave_others_s = leave_others_s
         self._settle_s = settle_s
+        self._held_by_engine = held_by_engine
         self._now = now
         self._send = send
         self._began = now()
@@ -97,6 +101,8 @@ class CommandDesk:
     def take(self, received: Received[Command]) -> None:
         """Deal with one command. `run` must be running."""
         if self._tasks is None or received.message.command_id in self._in_hand:
+            return
+        if self._held_by_engine(received.message.cp_id):
             return
         self._in_hand.add(received.message.command_id)
         point = self._points.get(received.message.cp_id)
@@ -166,6 +172,8 @@ class CommandDesk:
 
     async def _take(self, command: Command) -> store.TakenCommand | None:
         """Take a command for this gateway; None where it is for another, or for no OCPP station."""
+        if self._held_by_engine(command.cp_id):
+            return None  # which may have come to be known while this waited
 
         async def effect(work: Work) -> store.TakenCommand | None:
             point = self._points.get(command.cp_id)

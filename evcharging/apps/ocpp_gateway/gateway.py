@@ -57,6 +57,9 @@ class CentralSystem(Protocol):
     def rejected(self, link: ChargePointLink, action: str, payload: Any, error: str) -> None:
         """A call was answered with CALLERROR because it breaks its schema."""
 
+    def intruded(self, cp_id: str, remote: str) -> None:
+        """Somebody at ``remote`` was turned away who came under the id of a charge point that an engine runs."""
+
 
 class Gateway:
     """The sockets of one gateway, and what is around them.
@@ -99,6 +102,7 @@ class Gateway:
             self._make_link,
             full=self._full,
             dismissed=self._refused,
+            intruded=lambda cp_id, request: self._central.intruded(cp_id, request.remote),
             stranger_password=settings.station_password.get_secret_value() if settings.station_password else None,
         )
         self._server = WebSocketServer(

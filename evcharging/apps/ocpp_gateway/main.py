@@ -119,6 +119,7 @@ class _Service:
                 mqtt_interval_s=settings.mqtt_interval,
             ),
             mqtt=self._mqtt,
+            held_by_engine=self.stations.held_by_engine,
         )
         self._orders = (
             Orders(

@@ -16,6 +16,7 @@ __all__ = ["Registrations"]
 
 WITHDRAWN = "its registration was withdrawn"
 CHANGED = "its registration changed; connect again"
+OF_AN_ENGINE = "an engine runs the charge point of this id; give the station another"
 
 
 class Registrations:
@@ -65,7 +66,9 @@ class Registrations:
             config = received.message
             before = self._stations.registered(config.cp_id)
             self._stations.take(config)
-            if config.deleted:
+            if config.held_by_engine:
+                self._drop(config.cp_id, OF_AN_ENGINE)
+            elif config.deleted:
                 self._withdraw(config.cp_id)
             elif before is None or (before.security_profile, before.password_hash) != (
                 config.security_profile,

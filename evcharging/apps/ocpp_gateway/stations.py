@@ -1,4 +1,7 @@
-"""Which stations may connect and how, as Central says on ``ocpp.config``. In memory, never a query at a handshake."""
+"""Which stations may connect and how, as Central says on ``ocpp.config``. In memory, never a query at a handshake.
+
+It also has which ids are engines': nobody may connect under those.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +24,30 @@ class StationRegistry:
         self.open_registration = open_registration
         self._default = default
         self._registered: dict[str, OcppConfig] = {}
+        self._of_engines: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._registered)
 
     def take(self, config: OcppConfig) -> None:
-        """A registration is new, changed, or withdrawn."""
+        """A registration is new, changed, or withdrawn; an engine has the id, or has left it."""
         if config.deleted:
             self.forget(config.cp_id)
         else:
             self._registered[config.cp_id] = config
+        if config.held_by_engine:
+            self._of_engines.add(config.cp_id)
+        else:
+            self._of_engines.discard(config.cp_id)
 
     def forget(self, cp_id: str) -> None:
-        """A registration is gone."""
+        """Nothing is said of an id any more: its registration is gone, and it is no engine's."""
         self._registered.pop(cp_id, None)
+        self._of_engines.discard(cp_id)
+
+    def held_by_engine(self, cp_id: str) -> bool:
+        """Whether an engine runs the charge point of that id."""
+        return cp_id in self._of_engines
 
     def registered(self, cp_id: str) -> OcppConfig | None:
         """What Central registered, or None."""

@@ -409,3 +409,28 @@ def test_a_fault_that_central_declared_stands_while_a_station_speaks_of_its_conn
     assert point.state is FAULT
     teller.status(3, ACTIVATED, source=StatusSource.OCPP, detail=detail)
     assert point.state is ACTIVATED
+
+
+class TestWhoHasTheId:
+    def test_a_station_does_not_speak_for_a_charge_point_that_an_engine_runs(self, tell):
+        tell.status(0, ACTIVATED)
+        assert not tell.status(1, FAULT, source=StatusSource.OCPP)
+        assert not tell.status(2, DISCONNECTED, source=StatusSource.OCPP)
+        assert (tell.point.state, tell.point.source) == (ACTIVATED, StatusSource.ENGINE)
+
+    def test_an_engine_does_not_speak_for_a_station_that_is_connected(self, tell):
+        tell.status(0, ACTIVATED, source=StatusSource.OCPP)
+        assert not tell.status(1, DISCONNECTED)
+        assert tell.point.state is ACTIVATED
+
+    def test_one_that_has_left_makes_room_for_the_other(self, tell):
+        tell.status(0, ACTIVATED)
+        tell.status(1, DISCONNECTED)
+        assert tell.status(2, ACTIVATED, source=StatusSource.OCPP)
+        tell.status(3, DISCONNECTED, source=StatusSource.OCPP)
+        assert tell.status(4, ACTIVATED)
+        assert tell.point.source is StatusSource.ENGINE
+
+    def test_what_the_database_knew_counts_before_the_log_is_read(self, tell):
+        tell.point.remember(source=StatusSource.ENGINE, states={0: ACTIVATED}, last_seen=None)
+        assert not tell.status(0, FAULT, source=StatusSource.OCPP)

@@ -207,3 +207,22 @@ def test_which_sessions_need_telemetry_is_told():
     memory.take(Received(last.message, last.id, last.topic.name, 0, 0, None, 0))
     assert memory.open_since() == {"CP-001": NOON}
     assert memory.without_telemetry() == {}
+
+
+class TestWhoseTheIdIs:
+    @staticmethod
+    def of_station(state: ChargePointState, *, central: bool = False) -> Event[Status]:
+        listed = ({"connector_id": 0, "state": state}, {"connector_id": 1, "state": "ACTIVATED"})
+        source = StatusSource.CENTRAL if central else StatusSource.OCPP
+        status = Status(ts=NOON, cp_id="CP-001", state=state, source=source, detail=StatusDetail(connectors=listed))
+        return Event(STATUS, status, f"station-{state}-{central}", "gateway")
+
+    def test_a_connected_station_has_it_until_it_is_gone(self):
+        assert past_of([self.of_station(ChargePointState.ACTIVATED)]).station_connected
+        assert not past_of([self.of_station(ChargePointState.DISCONNECTED)]).station_connected
+
+    def test_a_station_that_central_alone_still_tells_of_has_it(self):
+        assert past_of([self.of_station(ChargePointState.FAULT, central=True)]).station_connected
+
+    def test_an_engine_that_spoke_last_has_it(self, bench: Bench):
+        assert not past_of([self.of_station(ChargePointState.ACTIVATED), *bench.events]).station_connected

@@ -35,6 +35,7 @@ class Door:
         )
         self.passwords = PasswordChecker()
         self.dismissed: list[str] = []
+        self.intruded: list[str] = []
         self.made: list[tuple[str, OcppVersion]] = []
         self.full: str | None = None
         self._admission = Admission(
@@ -43,6 +44,7 @@ class Door:
             self._make,  # type: ignore[arg-type]
             full=lambda: self.full,
             dismissed=lambda reason, _request: self.dismissed.append(reason),
+            intruded=lambda cp_id, _request: self.intruded.append(cp_id),
             stranger_password=stranger_password,
         )
 
@@ -334,3 +336,16 @@ async def test_what_fills_up_while_a_password_is_verified_is_full_all_the_same(d
 
     assert isinstance(first, Awaitable)
     assert refusal(await first) == (503, "full")
+
+
+@pytest.mark.parametrize("registered", [False, True])
+async def test_nobody_is_let_in_under_the_id_of_a_charge_point_that_an_engine_runs(registered: bool) -> None:
+    door = Door(open_registration=True)
+    door.register(deleted=not registered, held_by_engine=True)
+    refusal = await door.decide()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.reason) == (403, "engine_id")
+    assert "CP-001" in refusal.text
+    assert (door.intruded, door.made) == (["CP-001"], [])
+    door.register(deleted=not registered)
+    assert isinstance(await door.decide(), Acceptance)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from evcharging.apps.ocpp_gateway.registrations import CHANGED, WITHDRAWN, Registrations
+from evcharging.apps.ocpp_gateway.registrations import CHANGED, OF_AN_ENGINE, WITHDRAWN, Registrations
 from evcharging.apps.ocpp_gateway.stations import StationRegistry
 from evcharging.bus.memory import MemoryBus
 from evcharging.bus.memory_log import MemoryLog
@@ -104,3 +104,12 @@ async def test_with_open_registration_a_withdrawal_ends_nothing() -> None:
         await say(bus, deleted=True)
         await read.until(lambda: read.stations.registered("CP-001") is None)
         assert read.dropped == []
+
+
+async def test_a_station_whose_id_an_engine_takes_is_sent_away() -> None:
+    bus = MemoryBus(MemoryLog())
+    async with reading(bus, open_registration=True) as read:
+        await say(bus, deleted=True, held_by_engine=True)
+        await read.until(lambda: read.dropped)
+        assert read.dropped == [("CP-001", OF_AN_ENGINE)]
+        assert read.stations.held_by_engine("CP-001")

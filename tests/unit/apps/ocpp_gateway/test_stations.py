@@ -54,3 +54,13 @@ def test_open_registration_lets_anybody_in_but_the_registered_by_their_registrat
     assert stations.find("CP-002") == config("CP-002")
     assert stations.registered("CP-002") is None
     assert stations.find("CP-001") == config("CP-001", security_profile=1)
+
+
+def test_an_id_is_an_engines_until_central_says_that_the_engine_has_left() -> None:
+    stations = StationRegistry(open_registration=True, default=config)
+    assert not stations.held_by_engine("CP-1")
+    stations.take(config("CP-1", deleted=True, held_by_engine=True))
+    assert stations.held_by_engine("CP-1")
+    assert stations.registered("CP-1") is None
+    stations.take(config("CP-1", deleted=True))
+    assert not stations.held_by_engine("CP-1")
