@@ -8,8 +8,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from evcharging.messages.base import CpId, UtcTime, rfc3339
-from evcharging.messages.charge_points import Health
+from evcharging.domain.states import ChargePointState
+from evcharging.messages.base import CpId, Message, UtcTime, rfc3339
+from evcharging.messages.charge_points import (
+    Alert,
+    ConnectorDetail,
+    Health,
+    Severity,
+    Status,
+    StatusDetail,
+    StatusSource,
+    Telemetry,
+)
+from evcharging.messages.commands import Command, CommandAction, CommandOutcome, Reply
+from evcharging.messages.drivers import DriverRequest, DriverUpdate, UpdateStatus
+from evcharging.messages.network import (
+    AuthToken,
+    OcppConfig,
+    OcppFrame,
+    SiteSignal,
+    SwarmDesired,
+    SwarmHandover,
+    SwarmLog,
+    SwarmPolicy,
+    SwarmState,
+    SwarmStatus,
+    SwarmTransaction,
+    TokenStatus,
+)
+from evcharging.messages.topics import TOPICS
 
 NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 CP_ID: TypeAdapter[str] = TypeAdapter(CpId)
@@ -67,3 +94,86 @@ def test_a_message_cannot_be_changed() -> None:
 def test_a_quantity_is_a_number_and_not_negative(number: str) -> None:
     with pytest.raises(ValidationError):
         Health.from_json(f'{{"ts": "2026-05-01T12:30:00Z", "cp_id": "a", "healthy": true, "latency_ms": {number}}}')
+
+
+LATER = NOW + timedelta(seconds=1, microseconds=999_999)
+TEXT = 'é\u2028 "\\\x00\x1f\x7f 😀'
+DETAIL = StatusDetail(
+    text=TEXT,
+    started_at=LATER,
+    transaction_id=7,
+    connectors=(
+        ConnectorDetail(connector_id=0, state=ChargePointState.ACTIVATED),
+        ConnectorDetail(connector_id=1, state=ChargePointState.SUPPLYING, id_tag="A", newer=True, newest=None),  # type: ignore[call-arg]
+    ),
+    error_code="NoError",  # type: ignore[call-arg]
+    info=None,  # type: ignore[call-arg]
+)
+TRANSACTION = SwarmTransaction(
+    local_id="1", connector_id=1, id_tag="A", started_at=LATER, meter_start_wh=0, meter_wh=12, transaction_id="x"
+)
+SAMPLES: tuple[Message, ...] = (
+    Alert(ts=NOW, alert_id="a", cp_id="CP-1", kind="k", severity=Severity.WARNING, started_at=LATER, source="ocpp"),
+    AuthToken(ts=NOW, id_tag="A", status=TokenStatus.ACCEPTED, expires_at=LATER),
+    Command(
+        ts=NOW,
+        command_id="c",
+        cp_id="CP-1",
+        action=CommandAction.OCPP_CALL,
+        payload={"none": None, "list": [1, None, {"deep": 0.1}], "large": 2**70},
+    ),
+    Command(ts=NOW, command_id="c", cp_id="CP-1", action=CommandAction.START_SUPPLY, limit_amps=16.0, expires_at=LATER),
+    DriverRequest(ts=NOW, request_id="r", driver_id="D-1", cp_id="CP-1", kwh=1e-7),
+    DriverUpdate(ts=NOW, request_id="r", driver_id="D-1", cp_id="CP-1", status=UpdateStatus.ACCEPTED, euros=-0.0),
+    Health(ts=LATER, cp_id="CP-1", healthy=True, latency_ms=1e16),
+    OcppConfig(ts=NOW, cp_id="CP-1", configuration={"HeartbeatInterval": "60"}),
+    OcppFrame(ts=NOW, cp_id="CP-1", direction="in", frame=[2, "1", "Heartbeat", {"none": None}]),
+    OcppFrame(ts=NOW, cp_id="CP-1", direction="in", frame={1: float("nan")}),
+    Reply(ts=NOW, command_id="c", cp_id="CP-1", outcome=CommandOutcome.CALL_RESULT, payload={"status": "Accepted"}),
+    SiteSignal(ts=NOW, site_id="s", price_per_kwh=0.3, currency="EUR", simulated_time=LATER),
+    Status(ts=NOW, cp_id="CP-1", state=ChargePointState.SUPPLYING, source=StatusSource.OCPP, detail=DETAIL),
+    SwarmDesired(ts=NOW, station_id="S-1", running=True),
+    SwarmLog(ts=NOW, station_id="S-1", line=TEXT),
+    SwarmStatus(
+        ts=NOW,
+        station_id="S-1",
+        state=SwarmState.CHARGING,
+        profile="default",
+        policy=SwarmPolicy(action="wait", reason=TEXT),
+        handover=SwarmHandover(term=1, holder="w", registers_wh=(0.5,), transactions=(TRANSACTION,), queue=({"n": 1},)),
+    ),
+    Telemetry(
+        ts=NOW,
+        cp_id="CP-1",
+        session_id="s",
+        seq=1,
+        interval_start=NOW.astimezone(timezone(timedelta(hours=2))),
+        interval_end=LATER,
+        register_wh=1234.567,
+        energy_wh=1 / 3,
+        kw=1e21,
+        kwh=5e-324,
+        euros=0,
+    ),
+)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
+def test_a_message_is_written_byte_for_byte_as_pydantic_would(sample: Message) -> None:
+    assert sample.to_json() == sample.model_dump_json(exclude_none=True).encode()
+
+
+def test_every_topic_has_a_sample_of_its_message() -> None:
+    assert {type(sample) for sample in SAMPLES} == {topic.model for topic in TOPICS}
+
+
+@given(number=st.floats() | st.integers(), text=st.text())
+def test_numbers_and_texts_are_written_as_pydantic_would(number: float, text: str) -> None:
+    frame = OcppFrame(ts=NOW, cp_id="CP-1", direction="in", frame={text: [number, text]})
+    assert frame.to_json() == frame.model_dump_json(exclude_none=True).encode()
+
+
+def test_a_moment_that_no_field_declares_is_left_to_pydantic() -> None:
+    detail = StatusDetail(seen_at=LATER)  # type: ignore[call-arg]
+    status = Status(ts=NOW, cp_id="CP-1", state=ChargePointState.ACTIVATED, source=StatusSource.ENGINE, detail=detail)
+    assert status.to_json() == status.model_dump_json(exclude_none=True).encode()
