@@ -104,10 +104,10 @@ DETAIL = StatusDetail(
     transaction_id=7,
     connectors=(
         ConnectorDetail(connector_id=0, state=ChargePointState.ACTIVATED),
-        ConnectorDetail(connector_id=1, state=ChargePointState.SUPPLYING, id_tag="A", newer=True, newest=None),  # type: ignore[call-arg]
+        ConnectorDetail(connector_id=1, state=ChargePointState.SUPPLYING, id_tag="A", newer=True, newest=None),
     ),
-    error_code="NoError",  # type: ignore[call-arg]
-    info=None,  # type: ignore[call-arg]
+    error_code="NoError",
+    info=None,
 )
 TRANSACTION = SwarmTransaction(
     local_id="1", connector_id=1, id_tag="A", started_at=LATER, meter_start_wh=0, meter_wh=12, transaction_id="x"
@@ -174,6 +174,6 @@ def test_numbers_and_texts_are_written_as_pydantic_would(number: float, text: st
 
 
 def test_a_moment_that_no_field_declares_is_left_to_pydantic() -> None:
-    detail = StatusDetail(seen_at=LATER)  # type: ignore[call-arg]
+    detail = StatusDetail(seen_at=LATER)
     status = Status(ts=NOW, cp_id="CP-1", state=ChargePointState.ACTIVATED, source=StatusSource.ENGINE, detail=detail)
     assert status.to_json() == status.model_dump_json(exclude_none=True).encode()
