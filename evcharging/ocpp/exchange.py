@@ -166,6 +166,11 @@ class Exchange:
         else:
             self._match(frame)
 
+    def left_late(self, message_id: str) -> None:
+        """A call of ours left only now, after somebody on its way out held it: its ``seconds`` count from now."""
+        if self._outstanding is not None and self._outstanding.message_id == message_id:
+            self._outstanding.sent_at = perf_counter()
+
     def close(self, reason: str) -> None:
         """End every call of ours with `ConnectionLost`, and what is being handled. Idempotent."""
         if self._closed is not None:

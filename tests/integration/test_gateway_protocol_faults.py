@@ -83,7 +83,7 @@ class Station:
         )
         self.exchange = Exchange(
             self.version,
-            send=lambda data: self.faults.outgoing(data, socket.send, socket.abort),
+            send=lambda data: self.faults.outgoing(data, socket.send, socket.abort, lambda _message_id: None),
             handle=lambda _action, _payload: {},
             new_id=lambda: f"call-{next(_numbers)}",
         )

@@ -105,6 +105,7 @@ class Ear:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.calls: list[tuple[str, str]] = []
+        self.latencies: list[tuple[str, float]] = []
         self.began: list[TransactionRecord] = []
         self.ended: list[TransactionRecord] = []
         self.settled: list[TransactionRecord] = []
@@ -118,6 +119,8 @@ class Ear:
 
     def called(self, station_id: str, action: str, seconds: float | None, outcome: str) -> None:
         self.calls.append((action, outcome))
+        if seconds is not None:
+            self.latencies.append((action, seconds))
 
     def connected(self, station_id: str) -> None:
         self.connections.append("up")

@@ -43,14 +43,14 @@ class StationWire:
         self._send: Pass | None = None
         self._on: Pass | None = None
 
-    def outgoing(self, data: bytes, send: Pass, drop: Drop) -> None:
+    def outgoing(self, data: bytes, send: Pass, drop: Drop, left_late: Callable[[str], None]) -> None:
         """Carry a frame of the station's to its socket."""
         if send != self._send or self._on is None:
             self._on = self._connected(send, drop)
         if self._protocol is None:
             self._on(data)
         else:
-            self._protocol.outgoing(data, self._on, drop)
+            self._protocol.outgoing(data, self._on, drop, left_late)
 
     def incoming(self, data: bytes, receive: Pass, drop: Drop) -> None:
         """Carry a frame of the CSMS's to the station."""

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
-from typing import Any, Final, NamedTuple
-
-import orjson
+from typing import Final, NamedTuple
 
 from evcharging.ocpp.errors import CallRejected, OcppError, UnreadableFrame, error_code
 from evcharging.ocpp.errors import Fault as Reason
 from evcharging.ocpp.frames import UNKNOWN_MESSAGE_ID, Call, CallError, CallResult, Frame, encode, parse
-from evcharging.ocpp.schemas import check_request
 from evcharging.ocpp.station.fault_kinds import (
     CLOSED,
     FAULTS,
@@ -30,20 +27,18 @@ from evcharging.ocpp.station.fault_kinds import (
     Where,
 )
 from evcharging.ocpp.station.interfaces import Timer
+from evcharging.ocpp.station.spoiled_calls import WHOLE, spoiled, text
 from evcharging.ocpp.versions import OcppVersion
-from evcharging.ocpp.websocket import BinaryMessage
 
 __all__ = ["BadFaultPlan", "FaultKind", "FaultPlan", "FaultyFrames", "Judgement"]
 
-OVERSIZED_BYTES: Final = 2 << 20
 FLOOD_CALLS: Final = 100
-LONG_TEXT: Final = "x" * 3000
-NO_TRANSACTION: Final = 2_147_483_000
 REMEMBERED_TWICE: Final = 16
 """Calls sent twice of which the second answer may still come."""
 
 Send = Callable[[bytes], None]
 Drop = Callable[[], None]
+LeftLate = Callable[[str], None]
 
 
 class Judgement(NamedTuple):
@@ -88,12 +83,12 @@ class FaultyFrames:
         self._on_judgement = on_judgement
         self._send: Send | None = None
         self._probe: _Probe | None = None
-        self._held: deque[tuple[bytes, Send, Drop]] = deque()
+        self._held: deque[tuple[bytes, Send, LeftLate]] = deque()
         self._sent = 0
         self._last_id = ""
         self._twice: dict[str, CallResult | CallError | None] = {}
 
-    def outgoing(self, data: bytes, send: Send, drop: Drop) -> None:
+    def outgoing(self, data: bytes, send: Send, drop: Drop, left_late: LeftLate) -> None:
         """Pass a frame of the station's on, or what becomes of it."""
         if send != self._send:
             self._new_connection(send)
@@ -101,9 +96,9 @@ class FaultyFrames:
         if not isinstance(frame, Call):
             self._answer(frame, data, send)
         elif self._probe is not None:
-            self._held.append((data, send, drop))
+            self._held.append((data, send, left_late))
         else:
-            self._call(frame, data, send, drop)
+            self._call(frame, data, send, drop, left_late)
             self._last_id = frame.message_id
 
     def incoming(self, data: bytes, receive: Send, drop: Drop) -> None:
@@ -126,12 +121,12 @@ class FaultyFrames:
         else:
             receive(data)
 
-    def _call(self, call: Call, data: bytes, send: Send, drop: Drop) -> None:
+    def _call(self, call: Call, data: bytes, send: Send, drop: Drop, left_late: LeftLate) -> None:
         kind = self._drawn(Where.BEFORE_CALL, Where.CALL)
         faulty = None if kind is None or FAULTS[kind].where is Where.CALL else self._faulty(kind, call)
         if kind is not None and faulty is not None:
             self._note(kind)
-            self._held.append((data, send, drop))
+            self._held.append((data, send, left_late))
             timer = self._call_later(self._plan.patience_s, lambda: self._judge(NO_ANSWER))
             self._probe = _Probe(kind, faulty.message_id, timer)
             for one in faulty.texts:
@@ -182,39 +177,18 @@ class FaultyFrames:
         """What goes out before ``call``; None where this kind has nothing to work on there."""
         message_id = self._new_id()
         if kind is FaultKind.REUSED_ID:
-            return _Faulty(self._last_id, (_text(self._last_id, "Heartbeat", {}),)) if self._last_id else None
+            return _Faulty(self._last_id, (text(self._last_id, "Heartbeat", {}),)) if self._last_id else None
         if kind is FaultKind.FLOOD:
-            beats = tuple(_text(f"{_FLOOD}{message_id}-{n}", "Heartbeat", {}) for n in range(FLOOD_CALLS - 1))
-            return _Faulty(message_id, (*beats, _text(message_id, "Heartbeat", {})))
+            beats = tuple(text(f"{_FLOOD}{message_id}-{n}", "Heartbeat", {}) for n in range(FLOOD_CALLS - 1))
+            return _Faulty(message_id, (*beats, text(message_id, "Heartbeat", {})))
         if kind is FaultKind.LONG_MESSAGE_ID:
             message_id = message_id.ljust(100, "x")
-            return _Faulty(message_id, (_text(message_id, "Heartbeat", {}),))
-        make = _WHOLE.get(kind)
+            return _Faulty(message_id, (text(message_id, "Heartbeat", {}),))
+        make = WHOLE.get(kind)
         if make is not None:
             return _Faulty(message_id, (make(message_id, call),))
-        payload = self._spoiled(kind, call)
-        return None if payload is None else _Faulty(message_id, (_text(message_id, call.action, payload),))
-
-    def _spoiled(self, kind: FaultKind, call: Call) -> dict[str, Any] | None:
-        """The payload of ``call`` with that fault in it."""
-        if kind is FaultKind.WRONG_TRANSACTION_ID:
-            return _of_no_transaction(call.payload)
-        if kind is FaultKind.UNKNOWN_FIELD:
-            return {**call.payload, "askedForByTheFaultPlan": True}
-        names = list(call.payload)
-        self._random.shuffle(names)
-        for name in names:
-            spoiled = dict(call.payload)
-            value = spoiled.pop(name)
-            if kind is FaultKind.WRONG_TYPE:
-                spoiled[name] = 17 if isinstance(value, str) else "seventeen"
-            elif kind is FaultKind.TOO_LONG_VALUE:
-                spoiled[name] = LONG_TEXT if isinstance(value, str) else value
-            try:
-                check_request(self._version, call.action, spoiled)
-            except CallRejected:
-                return spoiled
-        return None
+        payload = spoiled(kind, call, version=self._version, random=self._random)
+        return None if payload is None else _Faulty(message_id, (text(message_id, call.action, payload),))
 
     def _belongs_to_probe(self, frame: CallResult | CallError) -> bool:
         probe = self._probe
@@ -230,10 +204,11 @@ class FaultyFrames:
         probe.timer.cancel()
         self._tell(probe.kind, outcome, FAULTS[probe.kind].agrees(outcome, self._version))
         while self._held and self._probe is None:
-            data, send, _ = self._held.popleft()
+            data, send, left_late = self._held.popleft()
             if send == self._send:
                 # It had its fault already: another draw could go on for ever.
                 self._last_id = parse(data).message_id
+                left_late(self._last_id)
                 self._quietly(send, data)
 
     def _second_answer(self, frame: CallResult | CallError, data: bytes, receive: Send) -> None:
@@ -285,35 +260,6 @@ class _Faulty(NamedTuple):
 
 
 _FLOOD: Final = "f-"
-
-_WHOLE: Final[Mapping[FaultKind, Callable[[str, Call], bytes]]] = {
-    FaultKind.BAD_JSON: lambda message_id, call: _half(_text(message_id, call.action, call.payload)),
-    FaultKind.NOT_A_FRAME: lambda message_id, call: orjson.dumps({"id": message_id, "action": call.action}),
-    FaultKind.WRONG_MESSAGE_TYPE: lambda message_id, call: orjson.dumps((9, message_id, call.action, call.payload)),
-    FaultKind.UNKNOWN_ACTION: lambda message_id, _call: _text(message_id, "MakeCoffee", {}),
-    FaultKind.NOT_UTF8: lambda message_id, call: _text(message_id, call.action, call.payload)[:-2] + b"\xff\xfe]",
-    FaultKind.BINARY_FRAME: lambda message_id, call: BinaryMessage(_text(message_id, call.action, call.payload)),
-    FaultKind.OVERSIZED_FRAME: lambda message_id, _call: _text(
-        message_id, "DataTransfer", {"vendorId": "evcharging", "data": "x" * OVERSIZED_BYTES}
-    ),
-}
-
-
-def _text(message_id: str, action: str, payload: dict[str, Any]) -> bytes:
-    return orjson.dumps((2, message_id, action, payload))
-
-
-def _half(text: bytes) -> bytes:
-    return text[: len(text) // 2]
-
-
-def _of_no_transaction(payload: dict[str, Any]) -> dict[str, Any] | None:
-    if "transactionId" in payload:
-        return {**payload, "transactionId": NO_TRANSACTION}
-    info = payload.get("transactionInfo")
-    if isinstance(info, dict):
-        return {**payload, "transactionInfo": {**info, "transactionId": f"no-{NO_TRANSACTION}"}}
-    return None
 
 
 def _outcome(frame: CallResult | CallError) -> str:

@@ -239,8 +239,17 @@ class Dial(Protocol):
 class SendFilter(Protocol):
     """What may disturb the frames of a station on purpose (protocol faults); see `evcharging.ocpp.station.faults`."""
 
-    def outgoing(self, data: bytes, send: Callable[[bytes], None], drop: Callable[[], None]) -> None:
-        """Pass `data` on to `send` as it is, changed, later, twice or never; `drop` cuts the socket."""
+    def outgoing(
+        self,
+        data: bytes,
+        send: Callable[[bytes], None],
+        drop: Callable[[], None],
+        left_late: Callable[[str], None],
+    ) -> None:
+        """Pass `data` on to `send` as it is, changed, later, twice or never; `drop` cuts the socket.
+
+        `left_late` is told the message id of a call that was held back on purpose and goes out now.
+        """
 
     def incoming(self, data: bytes, receive: Callable[[bytes], None], drop: Callable[[], None]) -> None:
         """The same for what arrives."""

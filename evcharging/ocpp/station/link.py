@@ -294,7 +294,11 @@ class Link:
         faults = self._settings.faults
         if faults is None:
             return socket.send
-        return lambda data: faults.outgoing(data, socket.send, socket.abort)
+        return lambda data: faults.outgoing(data, socket.send, socket.abort, self._left_late)
+
+    def _left_late(self, message_id: str) -> None:
+        if self._exchange is not None:
+            self._exchange.left_late(message_id)
 
     def _on_closed(self, reason: str) -> None:
         if self._closed is not None and not self._closed.done():

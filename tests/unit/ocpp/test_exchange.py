@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from evcharging.ocpp import exchange
 from evcharging.ocpp.errors import CallFailed, CallRejected, CallTimedOut, ConnectionLost, Fault, InvalidAnswer
 from evcharging.ocpp.exchange import MAX_WAITING_CALLS, Exchange
 from evcharging.ocpp.frames import Frame
@@ -22,6 +23,7 @@ class Observer:
     def __init__(self) -> None:
         self.seen: list[tuple[str, bool]] = []
         self.calls: list[tuple[str, bool, str]] = []
+        self.seconds: list[float | None] = []
         self.answers: list[tuple[str, str]] = []
         self.dropped: list[str] = []
 
@@ -30,6 +32,7 @@ class Observer:
 
     def called(self, action: str, seconds: float | None, outcome: str) -> None:
         self.calls.append((action, seconds is not None, outcome))
+        self.seconds.append(seconds)
 
     def handled(self, action: str, seconds: float, outcome: str) -> None:
         self.answers.append((action, outcome))
@@ -89,6 +92,19 @@ async def test_a_call_returns_the_peers_answer(rig):
     assert await task == NOW
     assert rig.observer.calls == [("Heartbeat", True, "ok")]
     assert rig.exchange.idle
+
+
+async def test_what_held_a_call_on_its_way_out_is_no_part_of_the_peers_latency(rig, monkeypatch):
+    moments = iter([100.0, 102.0, 102.25])
+    monkeypatch.setattr(exchange, "perf_counter", lambda: next(moments))
+    task = rig.call()
+    await turns()
+    rig.exchange.left_late("another")
+    rig.exchange.left_late("id-1")
+    rig.receive(3, "id-1", NOW)
+    await task
+    assert rig.observer.seconds == [0.25]
+    rig.exchange.left_late("id-1")
 
 
 async def test_one_call_is_outstanding_and_the_rest_go_in_order(rig):

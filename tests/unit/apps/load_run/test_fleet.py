@@ -44,7 +44,7 @@ def test_stations_are_given_addresses_one_by_one():
 def frames_lost(stations, rank):
     wire, passed = stations.settings(rank).faults, []
     for number in range(200):
-        wire.outgoing(b"%d" % number, passed.append, lambda: None)
+        wire.outgoing(b"%d" % number, passed.append, lambda: None, lambda _: None)
     return passed
 
 
@@ -58,7 +58,7 @@ def test_each_station_has_a_network_of_its_own_that_the_seed_repeats():
 def test_protocol_faults_are_judged_to_whoever_listens():
     stations = fleet(protocol=FaultPlan.parse("bad-json=1"))
     sent = []
-    stations.settings(0).faults.outgoing(b'[2,"m1","Heartbeat",{}]', sent.append, lambda: None)
+    stations.settings(0).faults.outgoing(b'[2,"m1","Heartbeat",{}]', sent.append, lambda: None, lambda _: None)
     assert sent
     assert sent[0] != b'[2,"m1","Heartbeat",{}]'
 

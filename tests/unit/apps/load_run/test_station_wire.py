@@ -18,8 +18,9 @@ class Noting:
     def __init__(self):
         self.out, self.back = [], []
 
-    def outgoing(self, data, send, drop):
+    def outgoing(self, data, send, drop, left_late):
         self.out.append((data, send))
+        left_late("m1")
         send(data)
 
     def incoming(self, data, receive, drop):
@@ -41,11 +42,15 @@ def nothing():
     return None
 
 
+def nobody(_message_id):
+    return None
+
+
 def test_frames_pass_both_ways_and_the_ledger_hears_them():
     ledger = ledgered()
     wire = StationWire(WireTap("S1", ledger))
     sent, received = [], []
-    wire.outgoing(START, sent.append, nothing)
+    wire.outgoing(START, sent.append, nothing, nobody)
     wire.incoming(STARTED, received.append, nothing)
     assert (sent, received) == ([START], [STARTED])
     assert acknowledged(ledger)
@@ -56,7 +61,7 @@ def test_the_ledger_hears_nothing_of_what_the_network_lost():
     ledger = ledgered()
     wire = StationWire(WireTap("S1", ledger), out=lossy)
     sent = []
-    wire.outgoing(START, sent.append, nothing)
+    wire.outgoing(START, sent.append, nothing, nobody)
     wire.incoming(STARTED, lambda _: None, nothing)
     assert sent == []
     assert not acknowledged(ledger)
@@ -67,7 +72,7 @@ def test_an_answer_lost_on_the_way_back_is_not_acknowledged():
     ledger = ledgered()
     wire = StationWire(WireTap("S1", ledger), back=lossy)
     received = []
-    wire.outgoing(START, lambda _: None, nothing)
+    wire.outgoing(START, lambda _: None, nothing, nobody)
     wire.incoming(STARTED, received.append, nothing)
     assert received == []
     assert not acknowledged(ledger)
@@ -77,11 +82,18 @@ def test_faults_of_the_protocol_stand_between_the_station_and_the_network():
     protocol = Noting()
     wire = StationWire(WireTap("S1", Ledger()), protocol=protocol)
     first, second = [], []
-    wire.outgoing(b"a", first.append, nothing)
-    wire.outgoing(b"b", first.append, nothing)
-    wire.outgoing(b"c", second.append, nothing)
+    wire.outgoing(b"a", first.append, nothing, nobody)
+    wire.outgoing(b"b", first.append, nothing, nobody)
+    wire.outgoing(b"c", second.append, nothing, nobody)
     wire.incoming(b"d", lambda _: None, nothing)
     assert (first, second, protocol.back) == ([b"a", b"b"], [b"c"], [b"d"])
     ways = [send for _, send in protocol.out]
     assert ways[0] is ways[1]
     assert ways[1] is not ways[2]
+
+
+def test_the_word_that_a_call_left_late_comes_through():
+    wire = StationWire(WireTap("S1", Ledger()), protocol=Noting())
+    late = []
+    wire.outgoing(START, lambda _: None, nothing, late.append)
+    assert late == ["m1"]

@@ -40,6 +40,7 @@ class Wire:
         self.clock = ManualClock()
         self.sent: list[bytes] = []
         self.received: list[bytes] = []
+        self.left_late: list[str] = []
         self.drops = 0
         self.noted: list[FaultKind] = []
         self.judgements: list[Judgement] = []
@@ -57,7 +58,7 @@ class Wire:
         self.drops += 1
 
     def station_says(self, frame: Call | CallResult | CallError) -> None:
-        self.faults.outgoing(encode(frame), self.send, self.drop)
+        self.faults.outgoing(encode(frame), self.send, self.drop, self.left_late.append)
 
     def csms_says(self, frame: Call | CallResult | CallError) -> None:
         self.faults.incoming(encode(frame), self.received.append, self.drop)
@@ -115,6 +116,16 @@ class TestFaultyCallsOfTheirOwn:
         assert wire.judgements == [Judgement(FaultKind.UNKNOWN_ACTION, "no answer", False)]
         wire.csms_says(CallResult("a-1", {}))
         assert wire.received == [encode(CallResult("a-1", {}))]
+
+    async def test_say_when_a_good_call_that_waited_leaves_so_that_the_wait_is_nobodys_latency(self) -> None:
+        wire = Wire("unknown-action=1")
+        wire.station_says(AUTHORIZE)
+        assert wire.left_late == []
+        await wire.clock.advance(2.1)
+        assert wire.left_late == ["a-1"]
+        plain = Wire("duplicate-call=1")
+        plain.station_says(AUTHORIZE)
+        assert plain.left_late == []
 
     def test_hold_back_calls_but_no_answers(self) -> None:
         wire = Wire("unknown-action=1")

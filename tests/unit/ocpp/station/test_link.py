@@ -1,6 +1,9 @@
 import asyncio
 from base64 import b64decode
 
+import orjson
+
+from evcharging.ocpp import exchange
 from evcharging.ocpp.station.interfaces import Backoff, ClientSocket
 from tests.support.station_world import VEHICLE, Csms, World, living
 
@@ -101,6 +104,34 @@ async def test_a_call_without_an_answer_is_counted_apart_as_a_timeout():
         accepted = await asyncio.wait_for(world.station.present("TAG", 1), 5)
         assert not accepted
         assert ("Authorize", "timeout") in world.ear.calls
+
+
+class Holding:
+    """A filter that keeps calls back until it is told to let them go."""
+
+    def __init__(self):
+        self.held = []
+
+    def outgoing(self, data, send, drop, left_late):
+        def let_go():
+            left_late(orjson.loads(data)[1])
+            send(data)
+
+        self.held.append(let_go)
+
+    def incoming(self, data, receive, drop):
+        receive(data)
+
+
+async def test_a_call_that_was_held_back_on_purpose_counts_from_when_it_left(monkeypatch):
+    now_s = 100.0
+    monkeypatch.setattr(exchange, "perf_counter", lambda: now_s)
+    faults = Holding()
+    async with living(faults=faults) as world:
+        now_s = 102.0
+        faults.held.pop()()
+        await world.settle()
+        assert world.ear.latencies == [("BootNotification", 0.0)]
 
 
 async def test_a_request_that_the_standard_does_not_know_is_not_sent():
