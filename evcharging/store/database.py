@@ -3,6 +3,8 @@
 A transaction may read a row, decide and write it back, and no other changes it in between: transactions on one database
 queue (for up to ``BUSY_TIMEOUT_S``) instead of overwriting each other or failing half way. SQLite, in WAL mode, does so
 by ``BEGIN IMMEDIATE``; PostgreSQL, where each database of ours is a schema of its own, by an advisory lock a schema.
+Within a process they take turns in the order in which they came, since SQLite lets whoever asks at the right moment go
+first. Whoever only reads waits for none of them.
 """
 
 from __future__ import annotations
@@ -12,15 +14,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from threading import Thread
-from typing import Any
 from urllib.parse import urlsplit
 
-import aiosqlite
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from evcharging.store.engines import BUSY_TIMEOUT_S, MEMORY, make_engine
 
 __all__ = [
     "AWAY",
@@ -32,14 +34,6 @@ __all__ = [
     "is_away",
 ]
 
-BUSY_TIMEOUT_S = 5
-POOL_SIZE = 5
-CONNECT_TIMEOUT_S = 5
-COMMAND_TIMEOUT_S = 30
-IDLE_TIMEOUT_S = 10
-"""A process that was frozen in a transaction loses it after this, so that other copies go on."""
-WRITERS = 0x6576_6368
-"""Of the pairs of numbers that are PostgreSQL's advisory locks, ours begin with this."""
 WORKER_ENDS_WITHIN_S = BUSY_TIMEOUT_S + 1
 
 
@@ -119,7 +113,7 @@ def database_beside(url_or_path: str, file_name: str) -> str:
     if url.get_backend_name() != "sqlite":
         return url_or_path
     path = url.database or ""
-    return path if path in ("", ":memory:") else str(Path(path).with_name(file_name))
+    return path if path in ("", MEMORY) else str(Path(path).with_name(file_name))
 
 
 class Database:
@@ -133,7 +127,10 @@ class Database:
         self.url = url
         self.schema = schema
         self._workers: list[Thread] = []
-        self._engine = _engine(url, schema, self._workers, read_only=read_only)
+        self._engine = make_engine(url, schema, self._workers, read_only=read_only)
+        self._read_only = read_only
+        self._reading: AsyncEngine | None = None
+        self._turn = asyncio.Lock()
 
     @property
     def engine(self) -> AsyncEngine:
@@ -148,9 +145,43 @@ class Database:
             DatabaseUnavailable: the database cannot be reached; nothing was committed, unless it says ``in_doubt``,
                 which is why every effect carries the id of its cause.
         """
+        if self._read_only or not self._is_sqlite:
+            async with self._transaction(self._engine) as connection:
+                yield connection
+            return
+        try:
+            async with asyncio.timeout(BUSY_TIMEOUT_S):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise DatabaseUnavailable(f"other transactions were at it for {BUSY_TIMEOUT_S} s") from None
+        try:
+            async with self._transaction(self._engine) as connection:
+                yield connection
+        finally:
+            self._turn.release()
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that only reads what was committed before it began; it waits for no writer, nor one for it.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be reached.
+        """
+        if self._reading is None:
+            alone = self._read_only or self.url.database in (None, "", MEMORY)
+            self._reading = self._engine if alone else make_engine(self.url, self.schema, self._workers, read_only=True)
+        async with self._transaction(self._reading) as connection:
+            yield connection
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         committing = False
         try:
-            async with self._engine.connect() as connection:
+            async with engine.connect() as connection:
                 transaction = await connection.begin()
                 try:
                     yield connection
@@ -166,7 +197,7 @@ class Database:
             raise
 
     async def ping(self) -> None:
-        """Do one round trip.
+        """Do one round trip, as a writer does.
 
         Raises:
             DatabaseUnavailable: it did not answer.
@@ -181,6 +212,8 @@ class Database:
         event loop; it is waited for, so that the loop is not gone by then.
         """
         await self._engine.dispose()
+        if self._reading is not None:
+            await self._reading.dispose()
         for worker in self._workers:
             if worker.is_alive():
                 await asyncio.to_thread(worker.join, WORKER_ENDS_WITHIN_S)
@@ -188,81 +221,6 @@ class Database:
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r}, schema={self.schema!r})"
-
-
-def _engine(url: URL, schema: str, workers: list[Thread], *, read_only: bool) -> AsyncEngine:
-    if url.get_backend_name() == "sqlite":
-        file = url.database or ":memory:"
-        if read_only:
-            file = f"{Path(file).absolute().as_uri()}?mode=ro"
-        elif file != ":memory:":
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
-
-        async def connect() -> aiosqlite.Connection:
-            connection = aiosqlite.connect(file, timeout=BUSY_TIMEOUT_S, uri=read_only)
-            worker = connection._thread  # noqa: SLF001 - aiosqlite offers no other way to wait for it
-            worker.daemon = True
-            workers[:] = [*(known for known in workers if known.is_alive()), worker]
-            return await connection
-
-        engine = create_async_engine(url, async_creator=connect, pool_size=POOL_SIZE)
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite_for_reading if read_only else _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin if read_only else _begin_immediate)
-        return engine
-    engine = create_async_engine(
-        url,
-        pool_size=POOL_SIZE,
-        pool_pre_ping=True,
-        pool_timeout=CONNECT_TIMEOUT_S,
-        connect_args={
-            "timeout": CONNECT_TIMEOUT_S,
-            "command_timeout": COMMAND_TIMEOUT_S,
-            "server_settings": {
-                "search_path": schema,
-                "lock_timeout": f"{BUSY_TIMEOUT_S}s",
-                "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
-                "default_transaction_read_only": "on" if read_only else "off",
-            },
-        },
-    )
-    if read_only:
-        return engine
-
-    def _begin_alone(connection: Connection) -> None:
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(:ours, hashtext(:schema))"), [{"ours": WRITERS, "schema": schema}]
-        )
-
-    event.listen(engine.sync_engine, "begin", _begin_alone)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself; `_begin_immediate` does
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _prepare_sqlite_for_reading(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
-    cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
 
 
 def _short(error: Exception) -> str:

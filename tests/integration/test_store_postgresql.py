@@ -109,14 +109,14 @@ async def test_of_two_copies_that_claim_a_key_one_does_the_work(database, url):
 
 
 async def test_a_transaction_that_waits_too_long_for_another_says_that_the_database_is_away(database, url, monkeypatch):
-    monkeypatch.setattr("evcharging.store.database.BUSY_TIMEOUT_S", 1)
+    monkeypatch.setattr("evcharging.store.engines.BUSY_TIMEOUT_S", 1)
     async with opened(url) as other, database.begin():
         with pytest.raises(DatabaseUnavailable, match="lock timeout"):
             await other.ping()
 
 
 async def test_a_copy_that_stands_still_in_a_transaction_loses_it_and_others_go_on(url, monkeypatch):
-    monkeypatch.setattr("evcharging.store.database.IDLE_TIMEOUT_S", 1)
+    monkeypatch.setattr("evcharging.store.engines.IDLE_TIMEOUT_S", 1)
     async with opened(url) as frozen, opened(url) as other:
         holding = frozen.begin()
         await holding.__aenter__()

@@ -29,7 +29,7 @@ class ChargingProfiles:
 
     async def profiles(self, *, after: int | None = None, limit: int) -> Sequence[ProfileRow]:
         """Charging profiles by id."""
-        async with self._transactions.database.begin() as transaction:
+        async with self._transactions.database.read() as transaction:
             return await stations.list_profiles(transaction, after=after, limit=limit)
 
     async def profile(self, profile_id: int) -> ProfileRow:
@@ -38,7 +38,7 @@ class ChargingProfiles:
         Raises:
             UnknownChargingProfile
         """
-        async with self._transactions.database.begin() as transaction:
+        async with self._transactions.database.read() as transaction:
             row = await stations.find_profile(transaction, profile_id)
         if row is None:
             raise UnknownChargingProfile(profile_id)

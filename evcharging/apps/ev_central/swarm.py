@@ -141,7 +141,7 @@ class Swarm:
 
     async def load(self) -> None:
         """Have the view show what is stored."""
-        async with self._transactions.database.begin() as transaction:
+        async with self._transactions.database.read() as transaction:
             rows = await swarm.every_station(transaction)
         for row in rows:
             self._view.remember(row.station_id, (row.running, row.profile, row.csms_url))

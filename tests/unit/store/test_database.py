@@ -80,6 +80,56 @@ async def test_two_writers_queue_instead_of_failing(tmp_path: Path) -> None:
     await database.close()
 
 
+async def test_writers_take_turns_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+    await migrate_database(database)
+    order: list[int] = []
+
+    async def write(number: int) -> None:
+        async with database.begin() as transaction:
+            await transaction.execute(text("SELECT 1"))
+            order.append(number)
+
+    async with database.begin():
+        writers = []
+        for number in range(12):
+            writers.append(asyncio.create_task(write(number)))
+            await asyncio.sleep(0)
+    await asyncio.gather(*writers)
+    assert order == list(range(12))
+    await database.close()
+
+
+async def test_who_waits_too_long_for_its_turn_is_told_that_the_database_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evcharging.store.database.BUSY_TIMEOUT_S", 0.05)
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+    await migrate_database(database)
+    async with database.begin():
+        with pytest.raises(DatabaseUnavailable, match="other transactions"):
+            async with database.begin():
+                pass
+    async with database.begin():
+        pass
+    await database.close()
+
+
+async def test_who_only_reads_waits_for_no_writer_and_cannot_write(tmp_path: Path) -> None:
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+    await migrate_database(database)
+    async with database.begin() as writing:
+        await writing.execute(text("INSERT INTO inbox (message_id, received_at) VALUES ('m', '2026-01-01')"))
+        async with database.read() as reading:
+            assert (await reading.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 0
+    async with database.read() as reading:
+        assert (await reading.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 1
+    with pytest.raises(DatabaseUnavailable, match="readonly"):
+        async with database.read() as transaction:
+            await transaction.execute(text("DELETE FROM inbox"))
+    await database.close()
+
+
 async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
     assert await schema_version(database) is None

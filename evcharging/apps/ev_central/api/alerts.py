@@ -49,7 +49,7 @@ async def _after(parts: Parts, station_id: str | None, after: str | None, limit:
         return found
     known = {alert.alert_id for alert in recent}
     try:
-        async with parts.history.begin() as transaction:
+        async with parts.history.read() as transaction:
             before = None
             if place is None and after is not None:
                 before = await reading.alert_position(transaction, after)

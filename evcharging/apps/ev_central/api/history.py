@@ -104,7 +104,7 @@ async def frames(
     most = (min(limit or DEFAULT_LIMIT, MOST_IN_A_PAGE)) if form == "json" else limit
 
     async def read(limit: int, before: int | None) -> Sequence[FrameRow]:
-        async with parts.history.begin() as transaction:
+        async with parts.history.read() as transaction:
             return await reading.frames(transaction, cp_id, limit=limit, before=before)
 
     found = Backwards(read, before=position, most=most)
@@ -126,11 +126,11 @@ class _Past:
         self._within = {"since": since, "until": until}
 
     async def logs(self, limit: int, before: int | None) -> Sequence[LogRow]:
-        async with self._database.begin() as transaction:
+        async with self._database.read() as transaction:
             return await reading.logs(transaction, self._station_id, limit=limit, before=before, **self._within)
 
     async def snapshots(self, limit: int, before: int | None) -> Sequence[SnapshotRow]:
-        async with self._database.begin() as transaction:
+        async with self._database.read() as transaction:
             return await reading.snapshots(transaction, self._station_id, limit=limit, before=before, **self._within)
 
 

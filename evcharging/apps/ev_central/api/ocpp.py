@@ -58,7 +58,7 @@ async def transactions(
     """Newest first, as the gateways keep them; one that runs has no `stopped_at`."""
     moment, last = _position(cursor)
     before = None if moment is None else (moment, last)
-    async with parts.gateway.begin() as transaction:
+    async with parts.gateway.read() as transaction:
         found = await reading.transactions_of(transaction, cp_id, before=before, limit=limit + 1)
     if not found:
         await _require_known(parts, cp_id)
@@ -82,7 +82,7 @@ async def reservations(
     if moment is not None and not (last.isascii() and last.isdecimal() and len(last) <= DIGITS):
         raise _not_a_cursor()
     before = None if moment is None else (moment, int(last))
-    async with parts.gateway.begin() as transaction:
+    async with parts.gateway.read() as transaction:
         found = await reading.reservations_of(transaction, cp_id, now=parts.now(), before=before, limit=limit + 1)
     if not found:
         await _require_known(parts, cp_id)

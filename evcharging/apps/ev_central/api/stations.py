@@ -98,7 +98,7 @@ async def logs(parts: PartsOf, station_id: StationId) -> LogRecord:
 async def _remembered(parts: Parts, station_id: str) -> list[str]:
     """What the history has, for a station that has said nothing since Central was started."""
     try:
-        async with parts.history.begin() as transaction:
+        async with parts.history.read() as transaction:
             rows = await reading.logs(transaction, station_id, limit=LOG_LINES)
     except DatabaseUnavailable:
         return []
