@@ -71,6 +71,8 @@ async def test_a_station_charges_and_stops_when_it_is_no_longer_desired(
     stopped = await rig.until_status("PY-SIM-0001", lambda status: status.state == "stopped")
     assert csms.stops[1].get("reason", "Local") == "Local"
     assert (stopped.kw, stopped.transaction_id) == (0.0, None)
+    (meter_start,) = [content[-1] for content in csms.ids]
+    assert stopped.kwh == (csms.stops[1]["meter_stop"] - int(meter_start)) / 1000
     assert stopped.register_wh >= csms.stops[1]["meter_stop"]
 
 

@@ -26,7 +26,7 @@ from evcharging.bus.ratelimit import RateLimit
 from evcharging.messages.envelope import Event, new_traceparent
 from evcharging.messages.network import SwarmState, SwarmStatus
 from evcharging.messages.topics import SWARM_STATUS
-from evcharging.ocpp.station.interfaces import StationSnapshot
+from evcharging.ocpp.station.interfaces import StationSnapshot, TransactionRecord
 
 __all__ = ["REFRESH_S", "StatusBook"]
 
@@ -80,11 +80,27 @@ class StatusBook:
         return station_id in self._entries
 
     def open(
-        self, station_id: str, *, term: int, read: Callable[[], StationSnapshot], queue: Sequence[dict[str, Any]]
+        self,
+        station_id: str,
+        *,
+        term: int,
+        read: Callable[[], StationSnapshot],
+        queue: Sequence[dict[str, Any]],
+        kwh: float = 0.0,
     ) -> None:
-        """Speak for a station from now on, and say so at once; ``read`` tells how it is, ``queue`` is its own."""
-        self._entries[station_id] = BookEntry(term, read, queue)
+        """Speak for a station from now on, and say so at once.
+
+        ``read`` tells how it is, ``queue`` is its own, ``kwh`` is what was said of its last session.
+        """
+        self._entries[station_id] = BookEntry(term, read, queue, kwh)
         self.mark(station_id, urgent=True)
+
+    def ended(self, record: TransactionRecord) -> None:
+        """A transaction of a station has ended: its energy is known for good."""
+        entry = self._entries.get(record.station_id)
+        if entry is not None:
+            entry.energy_wh[record.connector_id] = record.energy_wh
+        self.mark(record.station_id, urgent=True)
 
     def mark(self, station_id: str, *, urgent: bool = False) -> None:
         """The station is another one now; ``urgent``: say so even if it looks the same."""
@@ -230,8 +246,8 @@ class StatusBook:
     ) -> SwarmStatus:
         records = [connector.transaction for connector in snapshot.connectors if connector.transaction is not None]
         running = [record for record in records if record.ended_at_s is None]
-        if running:
-            entry.kwh = snapshot.session_kwh
+        for record in records:
+            entry.energy_wh[record.connector_id] = record.energy_wh
         entry.state = state or state_of(snapshot)
         entry.kw = snapshot.kw if state is None else 0.0
         return SwarmStatus(

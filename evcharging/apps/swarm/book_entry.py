@@ -16,11 +16,15 @@ Signature = tuple[Any, ...]
 
 
 class BookEntry:
-    """One station in the book; ``read`` tells how it is, ``queue`` is the station's own."""
+    """One station in the book; ``read`` tells how it is, ``queue`` is the station's own.
+
+    ``energy_wh`` is of each connector's transaction that runs, or ran last; ``kwh_before`` is what the last worker said.
+    """
 
     __slots__ = (
+        "energy_wh",
         "kw",
-        "kwh",
+        "kwh_before",
         "on_the_log",
         "queue",
         "read",
@@ -33,7 +37,13 @@ class BookEntry:
         "waiters",
     )
 
-    def __init__(self, term: int, read: Callable[[], StationSnapshot], queue: Sequence[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        term: int,
+        read: Callable[[], StationSnapshot],
+        queue: Sequence[dict[str, Any]],
+        kwh_before: float = 0.0,
+    ) -> None:
         self.term = term
         self.read = read
         self.queue = queue
@@ -43,9 +53,15 @@ class BookEntry:
         self.signature: Signature = ()
         self.state = SwarmState.OFFLINE
         self.kw = 0.0
-        self.kwh = 0.0
+        self.energy_wh: dict[int, int] = {}
+        self.kwh_before = kwh_before
         self.on_the_log = False
         self.waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def kwh(self) -> float:
+        """Energy of the transactions that run, or ran last."""
+        return sum(self.energy_wh.values()) / 1000 if self.energy_wh else self.kwh_before
 
 
 def signature_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Signature:

@@ -103,14 +103,19 @@ class Fleet:
             address = self._addresses.address_for(url)
         except (UnknownProfile, TooManyStations, ValueError) as error:
             return str(error)
-        past = past_of(self._memory.last(station_id), goes_on_at=self._now() if desired.running else None)
+        last = self._memory.last(station_id)
+        past = past_of(last, goes_on_at=self._now() if desired.running else None)
         queue = KeptQueue(past.queue, on_change=lambda: self._book.mark(station_id))
         begun = self._running[station_id] = _Begun(
             desired, self._memory.term(station_id) + 1, before_it_began(station_id, desired.profile, past)
         )
         self._host.start(self._station_settings(station_id, url, profile, address, past, queue))
         self._book.open(
-            station_id, term=begun.term, read=lambda: begun.snapshot(self._host.get(station_id)), queue=queue.entries
+            station_id,
+            term=begun.term,
+            read=lambda: begun.snapshot(self._host.get(station_id)),
+            queue=queue.entries,
+            kwh=0.0 if last is None else last.kwh,
         )
         if past.registers_wh:
             metrics.TAKEN_OVER.labels("with a transaction" if past.transactions else "idle").inc()

@@ -102,7 +102,7 @@ class SwarmListener:
         """Count it and its energy; the log is told at once."""
         metrics.TRANSACTIONS_ENDED.labels(record.reason or "none").inc()
         metrics.ENERGY_KWH.inc(max(record.energy_wh, 0) / 1000)
-        self._book.mark(record.station_id, urgent=True)
+        self._book.ended(record)
 
     def transaction_settled(self, record: TransactionRecord) -> None:
         """The log is told at once."""

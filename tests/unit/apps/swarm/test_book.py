@@ -212,6 +212,36 @@ async def test_the_energy_of_the_last_transaction_stays_in_sight(rig, record):
     assert [(one.kwh, one.transaction_id) for one in said[-2:]] == [(0.25, 7), (0.25, None)]
 
 
+async def test_once_a_transaction_has_ended_its_final_energy_is_told_not_the_last_sample(rig, record):
+    rig.open()
+    rig.snapshots["S-1"] = before_it_began("S-1", "default", Past((1250.0,), (record,)))
+    await rig.book.written("S-1")
+    rig.book.ended(replace(record, meter_wh=1297, ended_at_s=record.started_at_s + 90, reason="Local"))
+    rig.snapshots["S-1"] = before_it_began("S-1", "default", Past((1297.0,)))
+    await rig.book.written("S-1")
+    assert (await rig.said())[-1].kwh == 0.297
+    rig.snapshots["S-1"] = before_it_began("S-1", "default", Past((1297.0,), (replace(record, meter_wh=1000),)))
+    await rig.book.written("S-1")
+    assert (await rig.said())[-1].kwh == 0.0
+
+
+async def test_each_connector_has_its_own_last_transaction_in_the_energy_that_is_told(rig, record):
+    rig.open()
+    rig.book.ended(replace(record, meter_wh=1100))
+    rig.book.ended(replace(record, connector_id=2, meter_wh=1030))
+    await rig.book.written("S-1")
+    assert (await rig.said())[-1].kwh == 0.13
+
+
+async def test_the_next_worker_tells_the_last_sessions_energy_until_there_is_another(rig, record):
+    rig.snapshots["S-1"] = before_it_began("S-1", "default", Past((1297.0,)))
+    rig.book.open("S-1", term=2, read=lambda: rig.snapshots["S-1"], queue=[], kwh=0.297)
+    await rig.book.written("S-1")
+    rig.snapshots["S-1"] = before_it_began("S-1", "default", Past((1297.0,), (record,)))
+    await rig.book.written("S-1")
+    assert [one.kwh for one in (await rig.said())[-2:]] == [0.297, 0.25]
+
+
 async def test_figures_are_as_last_said(rig):
     rig.open()
     await rig.until_said(1)

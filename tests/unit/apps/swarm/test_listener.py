@@ -6,6 +6,7 @@ from evcharging.apps.runtime.sender import Sender
 from evcharging.apps.swarm import metrics
 from evcharging.apps.swarm.listener import SwarmListener
 from evcharging.bus.memory import MemoryBus
+from evcharging.ocpp.station.interfaces import TransactionRecord
 
 from .conftest import AT
 
@@ -13,9 +14,14 @@ from .conftest import AT
 class Book:
     def __init__(self) -> None:
         self.marked: list[tuple[str, bool]] = []
+        self.energies_wh: list[int] = []
 
     def mark(self, station_id: str, *, urgent: bool = False) -> None:
         self.marked.append((station_id, urgent))
+
+    def ended(self, record: TransactionRecord) -> None:
+        self.energies_wh.append(record.energy_wh)
+        self.mark(record.station_id, urgent=True)
 
 
 class Rig:
@@ -65,6 +71,7 @@ def test_a_change_marks_and_what_concerns_a_transaction_is_urgent(rig, record):
     rig.listener.transaction_settled(record)
     rig.listener.message_dropped("S-1", "StopTransaction", "refused")
     assert rig.book.marked == [("S-1", False)] * 3 + [("S-1", True)] * 4
+    assert rig.book.energies_wh == [250]
 
 
 def test_energy_is_counted_at_the_end_of_a_transaction(rig, record):
