@@ -31,6 +31,7 @@ from evcharging.store.gateway import tables
 from evcharging.store.gateway import transactions as store
 from evcharging.store.gateway.transactions import TransactionRow
 from evcharging.store.gateway.upserts import upsert
+from evcharging.store.many import among
 
 __all__ = ["LOOK_EVERY_S", "Presence", "is_ours_to_take"]
 
@@ -268,7 +269,7 @@ async def _mark_gone(work: Work, cp_ids: list[str]) -> None:
     for start in range(0, len(cp_ids), IDS_A_STATEMENT):
         part = cp_ids[start : start + IDS_A_STATEMENT]
         await work.transaction.execute(
-            update(tables.sockets).where(tables.sockets.c.cp_id.in_(part)).values(gone_at=work.now)
+            update(tables.sockets).where(among(work.transaction, tables.sockets.c.cp_id, part)).values(gone_at=work.now)
         )
 
 
@@ -276,7 +277,7 @@ async def _rows(work: Work, table: Any, cp_ids: list[str]) -> list[dict[str, Any
     rows: list[dict[str, Any]] = []
     for start in range(0, len(cp_ids), IDS_A_STATEMENT):
         part = cp_ids[start : start + IDS_A_STATEMENT]
-        result = await work.transaction.execute(select(table).where(table.c.cp_id.in_(part)))
+        result = await work.transaction.execute(select(table).where(among(work.transaction, table.c.cp_id, part)))
         rows += [dict(row) for row in result.mappings()]
     return rows
 

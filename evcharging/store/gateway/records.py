@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
 from evcharging.store.gateway.upserts import upsert
+from evcharging.store.many import among
 
 __all__ = [
     "ACTIVE",
@@ -93,7 +94,7 @@ async def active_reservations(transaction: AsyncConnection, cp_ids: Sequence[str
     active: dict[str, list[dict[str, Any]]] = {}
     for start in range(0, len(cp_ids), IDS_A_STATEMENT):
         part = cp_ids[start : start + IDS_A_STATEMENT]
-        statement = select(tables.reservations).where(columns.cp_id.in_(part), columns.status == ACTIVE)
+        statement = select(tables.reservations).where(among(transaction, columns.cp_id, part), columns.status == ACTIVE)
         for found in (await transaction.execute(statement.order_by(columns.created_at))).mappings():
             active.setdefault(found["cp_id"], []).append(dict(found))
     return active

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
+from evcharging.store.many import among
 
 __all__ = [
     "RemoteStartRow",
@@ -62,7 +63,9 @@ async def waiting_starts(transaction: AsyncConnection, cp_ids: Sequence[str]) ->
     waiting: dict[str, list[RemoteStartRow]] = {}
     for start in range(0, len(cp_ids), IDS_A_STATEMENT):
         part = cp_ids[start : start + IDS_A_STATEMENT]
-        statement = select(tables.remote_starts).where(columns.cp_id.in_(part), columns.consumed_at.is_(None))
+        statement = select(tables.remote_starts).where(
+            among(transaction, columns.cp_id, part), columns.consumed_at.is_(None)
+        )
         for found in (await transaction.execute(statement.order_by(columns.created_at))).mappings():
             waiting.setdefault(found["cp_id"], []).append(RemoteStartRow(**found))
     return waiting

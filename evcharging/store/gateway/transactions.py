@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields
+from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import RowMapping, Update, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
+from evcharging.store.many import among, write_rows
 
 __all__ = [
     "IntervalRow",
@@ -100,7 +102,7 @@ async def insert_new(transaction: AsyncConnection, row: TransactionRow) -> bool:
     """Enter a transaction; False where its session, its number or its content is there already."""
     result = await transaction.execute(
         _insert(transaction, tables.transactions)
-        .values(**asdict(row))
+        .values(**_values(row))
         .on_conflict_do_nothing()
         .returning(tables.transactions.c.session_id)
     )
@@ -113,21 +115,20 @@ async def insert_all(transaction: AsyncConnection, rows: Sequence[TransactionRow
     Raises:
         sqlalchemy.exc.IntegrityError: one of them is there already after all; none is entered.
     """
-    if rows:
-        await transaction.execute(insert(tables.transactions), [asdict(row) for row in rows])
+    await write_rows(transaction, _INSERT, [_values(row) for row in rows])
 
 
 async def find_by_contents(transaction: AsyncConnection, content_keys: Sequence[str]) -> dict[str, TransactionRow]:
     """The transactions that the same messages made before, by their content."""
     column = tables.transactions.c.content_key
-    rows = [row for part in _parts(content_keys) for row in await _all(transaction, column.in_(part))]
+    rows = [row for part in _parts(content_keys) for row in await _all(transaction, among(transaction, column, part))]
     return {row.content_key: row for row in rows}
 
 
 async def taken_numbers(transaction: AsyncConnection, numbers: Sequence[int]) -> set[int]:
     """Which of these numbers a transaction has."""
     column = tables.transactions.c.number
-    return set((await transaction.execute(select(column).where(column.in_(numbers)))).scalars())
+    return set((await transaction.execute(select(column).where(among(transaction, column, numbers)))).scalars())
 
 
 async def find_by_session(transaction: AsyncConnection, session_id: str) -> TransactionRow | None:
@@ -145,8 +146,8 @@ async def find_by_wire_ids(
         part = names[start : start + IDS_A_STATEMENT]
         rows = await _all(
             transaction,
-            columns.cp_id.in_({cp_id for cp_id, _ in part})
-            & columns.transaction_id.in_({wire_id for _, wire_id in part})
+            among(transaction, columns.cp_id, list({cp_id for cp_id, _ in part}))
+            & among(transaction, columns.transaction_id, list({wire_id for _, wire_id in part}))
             & columns.start_known.is_(True),
         )
         found |= {(row.cp_id, row.transaction_id): row for row in rows}
@@ -162,7 +163,7 @@ async def open_transactions(transaction: AsyncConnection, cp_ids: Sequence[str] 
         return [_row(found) for found in (await transaction.execute(statement)).mappings()]
     rows: list[TransactionRow] = []
     for part in _parts(cp_ids):
-        result = await transaction.execute(statement.where(columns.cp_id.in_(part)))
+        result = await transaction.execute(statement.where(among(transaction, columns.cp_id, part)))
         rows += [_row(found) for found in result.mappings()]
     return rows
 
@@ -199,15 +200,8 @@ async def change(transaction: AsyncConnection, session_id: str, values: Mapping[
 
 async def change_all(transaction: AsyncConnection, rows: Sequence[TransactionRow], names: Sequence[str]) -> None:
     """Write the same columns of many transactions."""
-    if rows:
-        table = tables.transactions
-        statement = (
-            update(table)
-            .where(table.c.session_id == bindparam("of_session"))
-            .values({name: bindparam(name) for name in names})
-        )
-        values = [{"of_session": row.session_id, **{name: getattr(row, name) for name in names}} for row in rows]
-        await transaction.execute(statement, values)
+    values = [{"of_session": row.session_id, **{name: getattr(row, name) for name in names}} for row in rows]
+    await write_rows(transaction, _update(tuple(names)), values)
 
 
 async def last_seqs(transaction: AsyncConnection, session_ids: Sequence[str]) -> dict[str, int]:
@@ -215,9 +209,9 @@ async def last_seqs(transaction: AsyncConnection, session_ids: Sequence[str]) ->
     columns = tables.transactions.c
     found: dict[str, int] = {}
     for part in _parts(session_ids):
-        statement = select(columns.session_id, columns.last_seq).where(columns.session_id.in_(part))
+        statement = select(columns.session_id, columns.last_seq).where(among(transaction, columns.session_id, part))
         result = await transaction.execute(statement.where(columns.stopped_at.is_(None)))
-        found |= {row.session_id: row.last_seq for row in result}
+        found.update((session_id, last_seq) for session_id, last_seq in result)
     return found
 
 
@@ -227,52 +221,39 @@ async def standings(transaction: AsyncConnection, session_ids: Sequence[str]) ->
     wanted = [columns[name] for name in Standing._fields]
     found: dict[str, Standing] = {}
     for part in _parts(session_ids):
-        for row in await transaction.execute(select(*wanted).where(columns.session_id.in_(part))):
+        for row in await transaction.execute(select(*wanted).where(among(transaction, columns.session_id, part))):
             found[row[0]] = Standing(*row)
     return found
 
 
 async def save_intervals(transaction: AsyncConnection, rows: Sequence[IntervalRow]) -> None:
     """Move many transactions on by one interval each."""
-    if not rows:
-        return
-    if transaction.dialect.name == "sqlite":  # past SQLAlchemy's conversions, which cost more than the update
-        await transaction.exec_driver_sql(_SQLITE_SAVE_INTERVAL, [_sqlite_interval(row) for row in rows])
-        return
-    await transaction.execute(
-        _SAVE_INTERVAL, [{"of_session": row.session_id, **dict(zip(_METERED, row[1:], strict=True))} for row in rows]
-    )
+    await write_rows(transaction, _SAVE_INTERVAL, [_renamed(row) for row in rows])
 
 
 _METERED = IntervalRow._fields[1:]
-_SAVE_INTERVAL = (
-    update(tables.transactions)
-    .where(tables.transactions.c.session_id == bindparam("of_session"))
-    .values({name: bindparam(name) for name in _METERED})
-)
-_SQLITE_SAVE_INTERVAL = f"UPDATE transactions SET {', '.join(f'{n} = ?' for n in _METERED)} WHERE session_id = ?"  # noqa: S608
 _FIELDS = tuple(field.name for field in fields(TransactionRow))
+_INSERT = insert(tables.transactions)
 
 
-def _sqlite_interval(row: IntervalRow) -> tuple[Any, ...]:
-    """The values as the column types would write them."""
+def _values(row: TransactionRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _FIELDS}
+
+
+@cache
+def _update(names: tuple[str, ...]) -> Update:
     return (
-        row.last_seq,
-        _digits(row.meter_start_wh),
-        _digits(row.register_wh),
-        _digits(row.interval_wh),
-        _moment(row.interval_start),
-        _moment(row.interval_end),
-        row.session_id,
+        update(tables.transactions)
+        .where(tables.transactions.c.session_id == bindparam("of_session"))
+        .values({name: bindparam(name) for name in names})
     )
 
 
-def _digits(value: Decimal | None) -> str | None:
-    return None if value is None else format(value, "f")
+_SAVE_INTERVAL = _update(_METERED)
 
 
-def _moment(value: datetime) -> str:
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+def _renamed(row: IntervalRow) -> dict[str, Any]:
+    return {"of_session": row.session_id, **dict(zip(_METERED, row[1:], strict=True))}
 
 
 def _row(found: RowMapping) -> TransactionRow:
