@@ -3,13 +3,13 @@
 A change goes out at once, a mere meter sample at most every few seconds; each station is told of again before its last
 word runs out, and at least one of them every second, so that other workers hear that this one lives. Whatever concerns
 a transaction can be waited for (`written`): the log has it before the CSMS hears of it, so that a worker killed in
-between leaves nothing that only the CSMS knows.
+between leaves nothing that only the CSMS knows. Where there is more to say than can be said, what somebody waits for
+goes first.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -19,8 +19,9 @@ from typing import Any, Final
 import structlog
 
 from evcharging.apps.swarm import metrics
-from evcharging.apps.swarm.book_entry import BookEntry, Signature, everything_of, signature_of
+from evcharging.apps.swarm.book_entry import BookEntry, everything_now, everything_of, resolve, signature_of
 from evcharging.apps.swarm.handover import handover_of, policy_of, state_of
+from evcharging.apps.swarm.marks import Marks
 from evcharging.bus.protocol import Bus, BusOverloaded, RecordRefused
 from evcharging.bus.ratelimit import RateLimit
 from evcharging.messages.envelope import Event, new_traceparent
@@ -36,6 +37,10 @@ REFRESH_S: Final = 30.0
 HOLDS_S: Final = 3 * REFRESH_S
 WRITTEN_WITHIN_S: Final = 10.0
 TRY_AGAIN_S: Final = 0.2
+GATHER_S: Final = 0.02
+"""What comes so soon after the last words goes out together: the broker and all readers pay by the batch."""
+SAMPLES_PER_S: Final = 500
+"""Samples of meters, over all stations; with more stations each is sampled less often."""
 BEAT_S: Final = 1.0
 SAID_A_BEAT: Final = 150
 """So many stations are told of again in a second, or a thirtieth of all, those that were told of longest ago."""
@@ -50,7 +55,7 @@ class StatusBook:
         holder: this life of it, for other workers.
         now: the time in UTC.
         may_speak: whether statuses may go out; what is marked meanwhile goes out later.
-        sample_every_s: longest time between two statuses of a station that charges.
+        sample_every_s: longest time between two statuses of a station that charges, as long as these are few enough.
     """
 
     def __init__(
@@ -71,7 +76,7 @@ class StatusBook:
         self._sample_every_s = sample_every_s
         self._entries: OrderedDict[str, BookEntry] = OrderedDict()
         """By the age of their last status, the oldest first."""
-        self._marked: dict[str, bool] = {}
+        self._marks = Marks()
         self._wake = asyncio.Event()
         self._complaints = RateLimit(per_s=0.2)
         self._number = 0
@@ -105,7 +110,7 @@ class StatusBook:
     def mark(self, station_id: str, *, urgent: bool = False) -> None:
         """The station is another one now; ``urgent``: say so even if it looks the same."""
         if station_id in self._entries:
-            self._marked[station_id] = urgent or self._marked.get(station_id, False)
+            self._marks.add(station_id, urgent=urgent)
             self._wake.set()
 
     async def claimed(self, station_id: str) -> None:
@@ -122,11 +127,12 @@ class StatusBook:
         if not self._bus.health().connected:
             metrics.UNWRITTEN.inc()
             return
-        said = entry.said_last if entry.said_last is not None and entry.said_of == _all_of(entry) else None
+        said = entry.said_last if entry.said_last is not None and entry.said_of == everything_now(entry) else None
         if said is None:
             said = asyncio.get_running_loop().create_future()
             entry.waiters.append(said)
-            self.mark(station_id, urgent=True)
+            self._marks.wait_for(station_id)
+            self._wake.set()
         if not said.done():
             await asyncio.wait({said}, timeout=WRITTEN_WITHIN_S)
         if not said.done():
@@ -152,10 +158,10 @@ class StatusBook:
 
     def forget(self, station_id: str) -> BookEntry | None:
         """Never speak for the station again, not even a last word: it is another worker's."""
-        self._marked.pop(station_id, None)
+        self._marks.forget(station_id)
         entry = self._entries.pop(station_id, None)
         if entry is not None:
-            _resolve(entry.waiters)
+            resolve(entry.waiters)
         return entry
 
     def figures(self) -> tuple[Counter[str], float]:
@@ -170,16 +176,18 @@ class StatusBook:
             group.create_task(self._beat())
 
     async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        wrote_at = float("-inf")
         while True:
             await self._wake.wait()
+            await asyncio.sleep(max(0.0, wrote_at + GATHER_S - loop.time()))
             self._wake.clear()
             turn = 0
-            while self._marked:
+            while self._marks:
                 if not self._may_speak():
                     await asyncio.sleep(TRY_AGAIN_S)
                     continue
-                station_id = next(iter(self._marked))
-                urgent = self._marked.pop(station_id)
+                station_id, urgent = self._marks.take()
                 try:
                     await self._say(station_id, urgent=urgent)
                 except BusOverloaded:
@@ -188,18 +196,22 @@ class StatusBook:
                 turn += 1
                 if turn % 200 == 0:
                     await asyncio.sleep(0)
+            wrote_at = loop.time()
+
+    def _sampled_every_s(self) -> float:
+        return max(self._sample_every_s, len(self._entries) / SAMPLES_PER_S)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            now_s = asyncio.get_running_loop().time()
+            now_s, sampled_every_s = asyncio.get_running_loop().time(), self._sampled_every_s()
             said = 0
             most = max(SAID_A_BEAT, len(self._entries) // int(REFRESH_S))
             for station_id, entry in self._entries.items():
                 age_s = now_s - entry.said_at
-                if said >= most or (said > 0 and age_s < self._sample_every_s):
+                if said >= most or (said > 0 and age_s < sampled_every_s):
                     break
-                due = age_s >= REFRESH_S or (entry.kw > 0.0 and age_s >= self._sample_every_s)
+                due = age_s >= REFRESH_S or (entry.kw > 0.0 and age_s >= sampled_every_s)
                 if due or (said == 0 and age_s >= BEAT_S):
                     self.mark(station_id, urgent=True)
                     said += 1
@@ -215,7 +227,7 @@ class StatusBook:
             return
         now_s = asyncio.get_running_loop().time()
         signature = signature_of(snapshot, entry.queue)
-        if not urgent and signature == entry.signature and now_s - entry.said_at < self._sample_every_s:
+        if not urgent and signature == entry.signature and now_s - entry.said_at < self._sampled_every_s():
             return
         everything = everything_of(snapshot, entry.queue)
         status = self._status(station_id, entry, snapshot)
@@ -227,7 +239,7 @@ class StatusBook:
             raise
         except RecordRefused:
             log.exception("a status is too large", station_id=station_id)
-            _resolve(waiters)
+            resolve(waiters)
             return
         entry.said_at, entry.signature, entry.said_of, entry.said_last = now_s, signature, everything, acknowledged
         if station_id in self._entries:
@@ -276,23 +288,9 @@ class StatusBook:
         )
 
 
-def _all_of(entry: BookEntry) -> Signature:
-    """`everything_of` as it is now; nothing that was ever said where the station cannot be read."""
-    try:
-        return everything_of(entry.read(), entry.queue)
-    except Exception:  # noqa: BLE001 - it is logged when the station is to be told of
-        return ()
-
-
 def _acknowledged(entry: BookEntry, waiters: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
     error = None if done.cancelled() else done.exception()
     if error is not None:
         log.warning("a status did not reach the log", error=repr(error))
     entry.on_the_log = entry.on_the_log or (error is None and not done.cancelled())
-    _resolve(waiters)
-
-
-def _resolve(waiters: list[asyncio.Future[None]]) -> None:
-    for waiter in waiters:
-        with contextlib.suppress(asyncio.InvalidStateError):
-            waiter.set_result(None)
+    resolve(waiters)

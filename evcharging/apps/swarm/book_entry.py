@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from evcharging.messages.network import SwarmState
 from evcharging.ocpp.station.interfaces import StationSnapshot
 from evcharging.ocpp.station.outbox import Kind
 
-__all__ = ["BookEntry", "Signature", "everything_of", "signature_of"]
+__all__ = ["BookEntry", "Signature", "everything_now", "everything_of", "resolve", "signature_of"]
 
 Signature = tuple[Any, ...]
 
@@ -18,7 +19,7 @@ Signature = tuple[Any, ...]
 class BookEntry:
     """One station in the book; ``read`` tells how it is, ``queue`` is the station's own.
 
-    ``energy_wh`` is of each connector's transaction that runs, or ran last; ``kwh_before`` is what the last worker said.
+    ``energy_wh`` is of each connector's transaction that runs, or ran last; ``kwh_before`` what the last worker said.
     """
 
     __slots__ = (
@@ -89,3 +90,18 @@ def everything_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) ->
     meters_wh = [one.transaction.meter_wh for one in snapshot.connectors if one.transaction is not None]
     waiting = [entry["key"] for entry in queue]
     return (signature_of(snapshot, queue), snapshot.register_wh, snapshot.kw, meters_wh, waiting)
+
+
+def everything_now(entry: BookEntry) -> Signature:
+    """`everything_of` as it is now; nothing that was ever said where the station cannot be read."""
+    try:
+        return everything_of(entry.read(), entry.queue)
+    except Exception:  # noqa: BLE001 - it is logged when the station is to be told of
+        return ()
+
+
+def resolve(waiters: list[asyncio.Future[None]]) -> None:
+    """Let those go on who wait, as far as they still do."""
+    for waiter in waiters:
+        with contextlib.suppress(asyncio.InvalidStateError):
+            waiter.set_result(None)

@@ -53,7 +53,10 @@ class SwarmSettings(KafkaServiceSettings):
     starts_per_s: float = Field(500.0, ge=0, description="stations begun in a second; 0: all at once")
     dials_at_once: int = Field(64, ge=1, le=4096, description="websockets being opened at the same time")
     status_interval_s: float = Field(
-        5.0, gt=0, le=60, description="longest time between two statuses of a station that charges"
+        5.0,
+        gt=0,
+        le=60,
+        description="longest time between two statuses of a station that charges; beyond 500 a second it grows",
     )
     hand_over: bool = Field(
         False, description="at a stop leave transactions to the worker that comes next; else they end here"

@@ -118,6 +118,35 @@ async def test_who_waits_is_told_when_the_log_has_what_was_so_then(rig):
     assert (await rig.said())[-1].handover.queue == ({"key": 1, "kind": "begin"},)
 
 
+async def test_who_waits_goes_before_those_that_only_look_another_way(rig):
+    for number in range(2, 8):
+        rig.open(f"S-{number}")
+    rig.open("S-1")
+    await rig.book.written("S-1")
+    assert (await rig.said())[0].station_id == "S-1"
+
+
+async def test_words_that_come_close_together_go_out_together(rig, monkeypatch):
+    rig.open()
+    await rig.until_said(1)
+    monkeypatch.setattr(book_module, "GATHER_S", 3600.0)
+    rig.change(connected=True)
+    rig.book.mark("S-1")
+    await rig.settle()
+    assert len(await rig.said()) == 1
+
+
+async def test_the_more_stations_there_are_the_less_often_each_meter_is_sampled(rig, monkeypatch):
+    monkeypatch.setattr(book_module, "SAMPLES_PER_S", 0.001)
+    monkeypatch.setattr(rig.book, "_sample_every_s", 0.0)
+    rig.open()
+    await rig.until_said(1)
+    rig.change(register_wh=150.0)
+    rig.book.mark("S-1")
+    await rig.settle()
+    assert len(await rig.said()) == 1
+
+
 async def test_a_claim_is_waited_for_once_and_said_once(rig):
     rig.open()
     await rig.book.claimed("S-1")
@@ -259,7 +288,7 @@ async def test_each_second_one_station_is_told_of_again_so_that_the_worker_is_he
     try:
         rig.open("S-1")
         rig.open("S-2")
-        await until(lambda: len(rig.book._marked) == 0)
+        await until(lambda: not rig.book._marks)
         said = await rig.until_said(6)
         assert {status.station_id for status in said[2:]} == {"S-1", "S-2"}
     finally:
