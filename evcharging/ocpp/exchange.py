@@ -27,9 +27,10 @@ from evcharging.ocpp.errors import (
 )
 from evcharging.ocpp.frames import UNKNOWN_MESSAGE_ID, Call, CallError, CallResult, Frame, encode, parse
 from evcharging.ocpp.schemas import check_request, check_response
+from evcharging.ocpp.timer_wheel import Due, TimerWheel
 from evcharging.ocpp.versions import OcppVersion
 
-__all__ = ["Direction", "Exchange", "ExchangeObserver", "Handler", "Payload"]
+__all__ = ["Direction", "Exchange", "ExchangeObserver", "Handler", "Payload", "Then"]
 
 log = structlog.get_logger()
 
@@ -38,6 +39,8 @@ MAX_WAITING_CALLS = 64
 
 Payload: TypeAlias = dict[str, Any]
 Handler: TypeAlias = Callable[[str, Payload], Payload | Awaitable[Payload]]
+Then: TypeAlias = Callable[[Payload | OcppError], None]
+"""Is told the answer to a call, or what `Exchange.call` would raise."""
 Direction: TypeAlias = Literal["in", "out"]
 
 
@@ -75,6 +78,8 @@ class Exchange:
 
     __slots__ = (
         "_closed",
+        "_deadline",
+        "_deadline_s",
         "_handle",
         "_handling",
         "_in_progress",
@@ -108,11 +113,14 @@ class Exchange:
         self._validate_answers = validate_answers
         self._tolerate_unknown = tolerate_unknown
         self._outstanding: _Pending | None = None
-        self._queue: deque[_Pending] | None = None
+        self._queue: list[_Pending] | None = None
         self._waiting: deque[Call] | None = None
         self._in_progress: str | None = None
         self._handling: asyncio.Future[Payload] | None = None
         self._closed: str | None = None
+        self._deadline: Due | None = None
+        """One for all calls: it looks who is late, and comes back for the next."""
+        self._deadline_s = 0.0
 
     @property
     def idle(self) -> bool:
@@ -130,22 +138,33 @@ class Exchange:
             CallTimedOut: no answer in time; a later one is ignored.
             ConnectionLost: the exchange was closed before or meanwhile.
         """
-        if self._closed is not None:
-            raise ConnectionLost(self._closed)
-        loop = asyncio.get_running_loop()
-        pending = _Pending(self._new_id(), action, payload, loop.create_future())
-        timer = loop.call_later(timeout_s, self._expire, pending, timeout_s)
-        try:
-            if self._outstanding is None:
-                self._transmit(pending)
+        answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
+
+        def settle(outcome: Payload | OcppError) -> None:
+            if answer.done():
+                return
+            if isinstance(outcome, OcppError):
+                answer.set_exception(outcome)
             else:
-                if self._queue is None:
-                    self._queue = deque()
-                self._queue.append(pending)
-            return await pending.answer
+                answer.set_result(outcome)
+
+        pending = self._ask(action, payload, timeout_s, settle)
+        try:
+            return await answer
         finally:
-            timer.cancel()
-            self._release(pending)
+            if not pending.done:  # cancelled: an answer to it is nobody's
+                pending.done = True
+                self._release(pending)
+
+    def ask(self, action: str, payload: Payload, *, timeout_s: float, then: Then) -> None:
+        """As `call`, for who does not wait: ``then`` is told the outcome, in the turn of the loop that it comes in.
+
+        What it raises goes to whoever brought the outcome: `receive` or `close`.
+
+        Raises:
+            ConnectionLost: the exchange is closed; ``then`` is told nothing.
+        """
+        self._ask(action, payload, timeout_s, then)
 
     def receive(self, data: bytes | str) -> None:
         """Take one whole text message from the socket. Never raises for what it says."""
@@ -180,9 +199,12 @@ class Exchange:
         self._outstanding = None
         self._queue = None
         self._waiting = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
         for call in pending:
-            if call is not None and not call.answer.done():
-                self._finish(call, "lost", error=ConnectionLost(reason))
+            if call is not None and not call.done:
+                self._finish(call, "lost", ConnectionLost(reason))
         if self._handling is not None:
             self._handling.cancel()
 
@@ -271,19 +293,39 @@ class Exchange:
 
     def _match(self, frame: CallResult | CallError) -> None:
         pending = self._outstanding
-        if pending is None or frame.message_id != pending.message_id or pending.answer.done():
+        if pending is None or frame.message_id != pending.message_id:
             self._ignore("unmatched")
             return
         if isinstance(frame, CallError):
-            self._finish(pending, frame.code, error=CallFailed(frame.code, frame.description, frame.details))
+            self._finish(pending, frame.code, CallFailed(frame.code, frame.description, frame.details))
             return
         if self._validate_answers:
             try:
                 check_response(self.version, pending.action, frame.payload, tolerate_unknown=self._tolerate_unknown)
             except CallRejected as error:
-                self._finish(pending, "invalid", error=InvalidAnswer(error.description, frame.payload))
+                self._finish(pending, "invalid", InvalidAnswer(error.description, frame.payload))
                 return
-        self._finish(pending, "ok", payload=frame.payload)
+        self._finish(pending, "ok", frame.payload)
+
+    def _ask(self, action: str, payload: Payload, timeout_s: float, then: Then) -> _Pending:
+        if self._closed is not None:
+            raise ConnectionLost(self._closed)
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + timeout_s
+        pending = _Pending(self._new_id(), action, payload, then, deadline_s, timeout_s)
+        if self._outstanding is None:
+            try:
+                self._transmit(pending)
+            except BaseException:
+                self._release(pending)
+                raise
+        else:
+            if self._queue is None:
+                self._queue = []
+            self._queue.append(pending)
+        if self._deadline is None or deadline_s < self._deadline_s:
+            self._watch(loop, deadline_s)
+        return pending
 
     def _transmit(self, pending: _Pending) -> None:
         self._outstanding = pending
@@ -294,21 +336,35 @@ class Exchange:
         pending.sent_at = perf_counter()
         self._send(raw)
 
-    def _expire(self, pending: _Pending, timeout_s: float) -> None:
-        if not pending.answer.done():
-            self._finish(pending, "timeout", error=CallTimedOut(f"{pending.action}: no answer in {timeout_s:g} s"))
+    def _watch(self, loop: asyncio.AbstractEventLoop, deadline_s: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline_s = deadline_s
+        self._deadline = TimerWheel.of(loop).call_later(deadline_s - loop.time(), self._expire)
 
-    def _finish(
-        self, pending: _Pending, outcome: str, *, payload: Payload | None = None, error: OcppError | None = None
-    ) -> None:
+    def _expire(self) -> None:
+        """End the calls that are late, those that wait first, so that none of them is sent."""
+        self._deadline = None
+        loop = asyncio.get_running_loop()
+        late = [call for call in self._pending() if call.deadline_s <= loop.time()]
+        for call in reversed(late):
+            if not call.done:
+                error = CallTimedOut(f"{call.action}: no answer in {call.timeout_s:g} s")
+                self._finish(call, "timeout", error)
+        left = self._pending()
+        if left and self._deadline is None:
+            self._watch(loop, min(call.deadline_s for call in left))
+
+    def _pending(self) -> list[_Pending]:
+        return [] if self._outstanding is None else [self._outstanding, *(self._queue or ())]
+
+    def _finish(self, pending: _Pending, outcome: str, answer: Payload | OcppError) -> None:
+        pending.done = True
         if self._observer is not None:
             answered = outcome not in ("timeout", "lost")
             self._observer.called(pending.action, perf_counter() - pending.sent_at if answered else None, outcome)
-        if error is not None:
-            pending.answer.set_exception(error)
-        else:
-            pending.answer.set_result(payload or {})
         self._release(pending)
+        pending.then(answer)
 
     def _release(self, pending: _Pending) -> None:
         """Let the next call go, now that this one is answered, given up or cancelled."""
@@ -318,14 +374,12 @@ class Exchange:
             return
         self._outstanding = None
         while self._queue and self._outstanding is None:
-            following = self._queue.popleft()
-            if following.answer.done():
-                continue
+            following = self._queue.pop(0)
             try:
                 self._transmit(following)
             except (OcppError, OSError) as error:
                 self._outstanding = None
-                self._finish(following, "lost", error=ConnectionLost(str(error)))
+                self._finish(following, "lost", ConnectionLost(str(error)))
 
     def _ignore(self, reason: str) -> None:
         if self._observer is not None:
@@ -335,11 +389,16 @@ class Exchange:
 class _Pending:
     """A call of ours until it is answered."""
 
-    __slots__ = ("action", "answer", "message_id", "payload", "sent_at")
+    __slots__ = ("action", "deadline_s", "done", "message_id", "payload", "sent_at", "then", "timeout_s")
 
-    def __init__(self, message_id: str, action: str, payload: Payload, answer: asyncio.Future[Payload]) -> None:
+    def __init__(
+        self, message_id: str, action: str, payload: Payload, then: Then, deadline_s: float, timeout_s: float
+    ) -> None:
         self.message_id = message_id
         self.action = action
         self.payload = payload
-        self.answer = answer
+        self.then = then
+        self.deadline_s = deadline_s
+        self.timeout_s = timeout_s
         self.sent_at = 0.0
+        self.done = False

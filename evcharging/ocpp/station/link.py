@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from evcharging.ocpp.errors import CallFailed, CallRejected, ConnectionLost, OcppError
-from evcharging.ocpp.exchange import Direction, Exchange, Handler, Payload
+from evcharging.ocpp.exchange import Direction, Exchange, Handler, Payload, Then
 from evcharging.ocpp.frames import Frame
 from evcharging.ocpp.schemas import check_request
 from evcharging.ocpp.station.interfaces import ClientSocket, Dial, StationClock, StationListener, StationSettings, Timer
@@ -145,6 +145,20 @@ class Link:
             return await exchange.call(request.action, request.payload, timeout_s=self._settings.call_timeout_s)
         except OSError as error:
             raise ConnectionLost(str(error)) from error
+
+    def ask(self, request: Request, then: Then) -> None:
+        """As `call`, for who does not wait: `then` is told the answer or the error, perhaps before this returns."""
+        exchange = self._exchange
+        try:
+            if exchange is None:
+                raise ConnectionLost("not connected")
+            if self._settings.validate:
+                self._check(request)
+            exchange.ask(request.action, request.payload, timeout_s=self._settings.call_timeout_s, then=then)
+        except OcppError as error:
+            then(error)
+        except OSError as error:
+            then(ConnectionLost(str(error)))
 
     def _check(self, request: Request) -> None:
         try:

@@ -6,12 +6,12 @@ Nothing here knows what a message means.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final
 
 from evcharging.ocpp.errors import CallFailed, CallTimedOut, ConnectionLost, InvalidAnswer, OcppError
-from evcharging.ocpp.exchange import Payload
+from evcharging.ocpp.exchange import Payload, Then
 from evcharging.ocpp.station.interfaces import QueueStore, StationClock, Timer
 from evcharging.ocpp.station.parameters import Parameters
 from evcharging.ocpp.station.wire import Request
@@ -21,6 +21,7 @@ MOST_KEPT: Final = 2_000
 
 Entry = dict[str, Any]
 """A kept message: `key`, `action`, `payload`, `local_id` of its transaction, `attempts`, `kind`."""
+_Posted = tuple[int, Request, Then | None]
 
 
 class Kind(StrEnum):
@@ -37,7 +38,7 @@ class Outbox:
     Args:
         clock, parameters: For the pauses between attempts.
         on_failure: Hears what went wrong in the station itself while a message was handled.
-        transmit: Makes a call and returns its answer; raises OcppError.
+        transmit: Makes a call and tells its answer, or the error that came of it.
         on_answer: Hears the answer to a kept message, before it is forgotten.
         on_given_up: Hears of a kept message that is forgotten without one, and why.
         store: Where kept messages are, None for memory alone.
@@ -45,19 +46,22 @@ class Outbox:
 
     __slots__ = (
         "_clock",
+        "_closed",
+        "_idle",
         "_kept",
+        "_lost",
         "_next_key",
         "_on_answer",
         "_on_failure",
         "_on_given_up",
         "_open",
-        "_opened",
         "_parameters",
         "_posted",
         "_retry",
+        "_sending",
         "_store",
-        "_task",
         "_transmit",
+        "_under_way",
     )
 
     def __init__(
@@ -66,7 +70,7 @@ class Outbox:
         clock: StationClock,
         parameters: Parameters,
         on_failure: Callable[[Exception], None],
-        transmit: Callable[[Request], Awaitable[Payload]],
+        transmit: Callable[[Request, Then], None],
         on_answer: Callable[[Entry, Payload], None],
         on_given_up: Callable[[Entry, str], None],
         store: QueueStore | None = None,
@@ -79,19 +83,24 @@ class Outbox:
         self._on_given_up = on_given_up
         self._store = store
         self._open = False
-        self._opened = 0
-        self._posted: list[tuple[int, Request, Callable[[Payload | OcppError], None] | None]] = []
+        self._closed = False
+        self._under_way: Entry | _Posted | None = None
+        """The message that was sent, until all that follows from its answer is done."""
+        self._sending = False
+        self._lost = False
+        """Whether the connection turned out to be gone: what is next waits until something is sent again."""
+        self._idle: asyncio.Future[None] | None = None
+        self._posted: list[_Posted] = []
         self._kept: list[Entry] = [] if store is None else store.load()
         self._next_key = 1 + max((entry["key"] for entry in self._kept), default=0)
         self._retry: Timer | None = None
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def kept(self) -> int:
         """Kept messages that wait for their answer."""
         return len(self._kept)
 
-    def post(self, request: Request, then: Callable[[Payload | OcppError], None] | None = None) -> None:
+    def post(self, request: Request, then: Then | None = None) -> None:
         """Send `request` if there is a connection, else forget it; `then` is told the answer or what went wrong."""
         if not self._open:
             if then is not None:
@@ -99,7 +108,7 @@ class Outbox:
             return
         self._posted.append((self._next_key, request, then))
         self._next_key += 1
-        self._wake()
+        self._send()
 
     def keep(self, request: Request, *, local_id: str, kind: Kind) -> None:
         """Send `request` as soon as may be, after what was kept before, until it is answered or given up."""
@@ -117,14 +126,12 @@ class Outbox:
             self._store.append(entry)
         if len(self._kept) > MOST_KEPT:
             self._thin_out()
-        if self._open:
-            self._wake()
+        self._send()
 
     def open(self) -> None:
         """Begin to send: the CSMS can be reached and takes calls."""
         self._open = True
-        self._opened += 1
-        self._wake()
+        self._send()
 
     def shut(self) -> None:
         """Stop sending; what was posted is forgotten."""
@@ -154,63 +161,72 @@ class Outbox:
 
     async def drained(self) -> None:
         """Return when nothing waits, or nothing can be sent any more."""
-        while self._open and (self._posted or self._kept):
-            task = self._task
-            if task is None:
-                return
-            await asyncio.wait((task,))
+        while self._under_way is not None and self._open and (self._posted or self._kept):
+            if self._idle is None:
+                self._idle = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._idle)
 
     def close(self) -> None:
         """Stop for good; the store keeps what was kept."""
         self.shut()
-        if self._task is not None:
-            self._task.cancel()
+        self._closed = True
         if self._store is not None:
             self._store.close()
 
-    def _wake(self) -> None:
-        if self._task is None and (self._posted or self._kept):
-            # One for each burst, outside the station's task group: a task that waits costs memory, the group time.
-            self._task = asyncio.get_running_loop().create_task(self._send_all())
-
-    async def _send_all(self) -> None:
+    def _send(self) -> None:
+        """Send what is next, unless something is under way; what is answered at once is followed by the next."""
+        if self._sending:
+            return
+        self._sending = True
+        self._lost = False
         try:
-            while self._open:
-                opened = self._opened
+            while self._open and self._under_way is None and not self._lost:
                 posted_at = self._posted[0][0] if self._posted else None
                 entry = self._kept[0] if self._kept and self._retry is None else None
                 if entry is not None and (posted_at is None or entry["key"] < posted_at):
-                    if not await self._send_kept(entry) and self._opened == opened:
-                        return
+                    self._under_way = entry
+                    self._transmit(Request(entry["action"], entry["payload"]), self._answered)
                 elif posted_at is not None:
-                    await self._send_posted()
+                    posted = self._under_way = self._posted.pop(0)
+                    self._transmit(posted[1], self._answered)
                 else:
-                    return
+                    break
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends this station's run
             self._on_failure(error)
         finally:
-            self._task = None
+            self._sending = False
+        self._tell_idle()
 
-    async def _send_posted(self) -> None:
-        _, request, then = self._posted.pop(0)
-        answer: Payload | OcppError
+    def _answered(self, answer: Payload | OcppError) -> None:
+        under_way = self._under_way
         try:
-            answer = await self._transmit(request)
-        except OcppError as error:
-            answer = error
-        if then is not None:
-            then(answer)
+            if self._closed:
+                pass
+            elif isinstance(under_way, dict):
+                self._lost = not self._follow(under_way, answer)
+            elif under_way is not None and under_way[2] is not None:
+                under_way[2](answer)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._open = False
+            self._on_failure(error)
+        self._under_way = None
+        if self._lost:
+            self._tell_idle()
+        else:
+            self._send()
 
-    async def _send_kept(self, entry: Entry) -> bool:
-        """Return whether it was answered; not where its connection was lost, and sending goes on over the next."""
-        try:
-            answer = await self._transmit(Request(entry["action"], entry["payload"]))
-        except (CallFailed, CallTimedOut, InvalidAnswer) as error:
-            self._try_again(entry, str(error))
-            return True
-        except (OcppError, OSError):
+    def _tell_idle(self) -> None:
+        if self._idle is not None and self._under_way is None:
+            idle, self._idle = self._idle, None
+            idle.set_result(None)
+
+    def _follow(self, entry: Entry, answer: Payload | OcppError) -> bool:
+        """Return whether it was answered; not where its connection was lost, and it is sent over the next."""
+        if isinstance(answer, (CallFailed, CallTimedOut, InvalidAnswer)):
+            self._try_again(entry, str(answer))
+        elif isinstance(answer, OcppError):
             return False
-        if entry in self._kept:
+        elif entry in self._kept:
             self._on_answer(entry, answer)
             self._remove(entry)
         return True
@@ -228,8 +244,7 @@ class Outbox:
 
     def _retry_now(self) -> None:
         self._retry = None
-        if self._open:
-            self._wake()
+        self._send()
 
     def _end_retry(self) -> None:
         if self._retry is not None:

@@ -153,7 +153,7 @@ class Station:
             clock=self.clock,
             parameters=self.parameters,
             on_failure=self._fail,
-            transmit=self.link.call,
+            transmit=self.link.ask,
             on_answer=delivery.answered,
             on_given_up=delivery.given_up,
             store=settings.queue,
