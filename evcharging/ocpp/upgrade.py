@@ -12,10 +12,21 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-__all__ = ["MOST_HEAD_BYTES", "BadRequest", "Refusal", "UpgradeRequest", "parse_request", "refusal_bytes"]
+__all__ = [
+    "MOST_HEAD_BYTES",
+    "BadRequest",
+    "Refusal",
+    "UpgradeRequest",
+    "parse_request",
+    "refusal_bytes",
+    "refused_unread",
+]
 
 MOST_HEAD_BYTES: Final = 16 * 1024
 NO_WEBSOCKET: Final = "no_websocket"
+TLS_TO_PLAIN: Final = "tls_to_plain_port"
+TLS_HANDSHAKE: Final = b"\x16"
+"""The first byte of a TLS connection; no HTTP request begins so."""
 END_OF_HEAD: Final = b"\r\n\r\n"
 
 
@@ -100,6 +111,17 @@ def parse_request(
     if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         raise BadRequest(Refusal(400, NO_WEBSOCKET, "a request for a WebSocket has no body\n"))
     return UpgradeRequest(target, headers, remote, secure, certificate)
+
+
+def refused_unread(data: bytes) -> Refusal | None:
+    """Return the refusal of what can be told from its first byte; None for what has to be read.
+
+    Who speaks TLS to a port without it waits for an answer, as does the port for the end of a request: unless one of
+    them says something, both wait for long. Bytes that are no TLS end the client's handshake at once.
+    """
+    if data[:1] != TLS_HANDSHAKE:
+        return None
+    return Refusal(400, TLS_TO_PLAIN, "no TLS at this port: connect with ws://, or to the port for wss://\n")
 
 
 def refusal_bytes(refusal: Refusal) -> bytes:

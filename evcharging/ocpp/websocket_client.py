@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import re
 import socket
@@ -34,9 +35,15 @@ PING_AFTER_S: Final = 15.0
 STALLED_AFTER_S: Final = 30.0
 """A peer that has not read for so long, while something waits for it, is dropped."""
 
+TLS_WITHIN_S: Final = 10.0
+"""A server that speaks TLS does so within that; one that does not may wait for us as we do for it."""
+
 READ_BUFFER_BYTES: Final = 2048
 """To begin with; it grows with the messages."""
 
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
+"""What OpenSSL says of an answer in plain text."""
+_OTHER_PORT: Final = "try ws://, or its port for wss://"
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _SILENT: Final = logging.LoggerAdapter(logging.getLogger("evcharging.ocpp.websocket"), {})
 """For picows, which else makes a logger for each connection. What it would say is told by errors and reasons."""
@@ -108,7 +115,9 @@ async def dial(
     except ssl.SSLCertVerificationError as error:
         raise DialFailed(f"{_shown(url)}: its certificate is not trusted ({error.verify_message})") from error
     except ssl.SSLError as error:
-        raise DialFailed(f"{_shown(url)}: TLS failed ({error.reason or error})") from error
+        raise DialFailed(f"{_shown(url)}: {_tls_failure(error)}") from error
+    except ConnectionError as error:
+        raise DialFailed(f"{_shown(url)}: {_ended(error, url)}") from error
     except WSHandshakeError as error:
         raise _refusal(url, error) from None
     except (OSError, WSError, ValueError) as error:
@@ -149,6 +158,7 @@ async def _open(
             max_redirects=0,
             read_buffer_init_size=READ_BUFFER_BYTES,
             socket_factory=lambda _url: sock,
+            **({"ssl_handshake_timeout": TLS_WITHIN_S} if address.url.startswith("wss:") else {}),
             use_aiofastnet=False,  # as quick here without, and 5 KiB a socket less
         )
     )
@@ -200,9 +210,24 @@ def _refusal(url: str, error: WSHandshakeError) -> DialFailed:
     return DialRefused(status, reason or (said if said.isprintable() and said else "the handshake was refused"))
 
 
+def _tls_failure(error: ssl.SSLError) -> str:
+    if error.reason in _NO_TLS:
+        return f"the TLS handshake failed: the server does not speak TLS at this port; {_OTHER_PORT}"
+    return f"the TLS handshake failed ({error.reason or error})"
+
+
+def _ended(error: ConnectionError, url: str) -> str:
+    """A connection that was there ended, or there was none (then the error has a number)."""
+    if error.errno is not None and error.errno not in {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}:
+        return _told(error)
+    if isinstance(error, ConnectionAbortedError):  # what event loops raise where ssl_handshake_timeout is over
+        return f"no TLS handshake within {TLS_WITHIN_S:g} s: the server may not speak TLS at this port; {_OTHER_PORT}"
+    if url.startswith("wss:"):
+        return f"the server closed the connection, perhaps since it does not speak TLS at this port; {_OTHER_PORT}"
+    return "the server closed the connection meanwhile"
+
+
 def _told(error: Exception) -> str:
-    if isinstance(error, ConnectionError) and not error.strerror:
-        return "the server closed the connection meanwhile"
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 

@@ -27,6 +27,7 @@ from evcharging.ocpp.upgrade import (
     UpgradeRequest,
     parse_request,
     refusal_bytes,
+    refused_unread,
 )
 
 __all__ = ["Acceptance", "Decide", "Decision", "Dismissal", "WebSocketServer"]
@@ -185,6 +186,9 @@ class _Door(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
+            return
+        if not self._read and (refusal := refused_unread(data)) is not None:
+            self._refuse(refusal)
             return
         self._read += data
         if self._request is not None:

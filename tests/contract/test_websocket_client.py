@@ -18,6 +18,7 @@ from websockets.asyncio.server import ServerConnection, basic_auth, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from evcharging.ocpp import websocket_client
 from evcharging.ocpp.client_tls import client_tls
 from evcharging.ocpp.errors import ConnectionLost
 from evcharging.ocpp.websocket import BinaryMessage
@@ -434,8 +435,30 @@ class TestTls:
 
     async def test_says_so_where_the_server_speaks_none(self) -> None:
         async with served(echo) as url:
-            with pytest.raises(DialFailed, match="the server closed the connection meanwhile"):
+            with pytest.raises(DialFailed, match="perhaps since it does not speak TLS at this port; try ws://"):
                 await opened(url.replace("ws://", "wss://"), Heard())
+
+    async def test_says_so_where_the_answer_is_in_plain_text(self) -> None:
+        async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(5)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await writer.drain()
+
+        async with raw(plain) as url:
+            with pytest.raises(DialFailed, match="the TLS handshake failed: the server does not speak TLS"):
+                await opened(url.replace("ws://", "wss://"), Heard())
+
+    async def test_does_not_wait_long_for_a_server_that_takes_tls_for_the_beginning_of_a_request(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(websocket_client, "TLS_WITHIN_S", 0.2)
+
+        async def mute(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+
+        async with raw(mute) as url:
+            with pytest.raises(DialFailed, match=r"no TLS handshake within 0.2 s: .*try ws://, or its port for wss://"):
+                await opened(url.replace("ws://", "wss://"), Heard(), open_timeout_s=60.0)
 
 
 class TestEnd:

@@ -230,6 +230,14 @@ async def test_what_is_no_http_gets_400_and_an_endless_head_431() -> None:
         assert served.refused == ["no_websocket", "no_websocket"]
 
 
+async def test_tls_at_the_port_without_it_is_answered_at_once_so_that_the_client_knows() -> None:
+    async with serving() as (_, served):
+        assert (await raw(served.port, b"\x16\x03\x01\x02\x00\x01")).startswith(b"HTTP/1.1 400 ")
+        with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER|wrong version number"):
+            await asyncio.open_connection("127.0.0.1", served.port, ssl=ssl.create_default_context())
+        assert served.refused == ["tls_to_plain_port"] * 2
+
+
 async def test_who_connects_and_says_nothing_is_shown_out() -> None:
     async with serving(open_timeout_s=0.05) as (server, served):
         assert (await raw(served.port, b"")).startswith(b"HTTP/1.1 408 ")
