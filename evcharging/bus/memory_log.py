@@ -20,6 +20,7 @@ from evcharging.bus.protocol import Record
 __all__ = ["DEFAULT_PARTITIONS", "Group", "Member", "MemoryLog", "forget_log", "shared_log"]
 
 DEFAULT_PARTITIONS = 4
+KEPT_ON = 1_000
 
 _shared: dict[str, MemoryLog] = {}
 
@@ -54,14 +55,17 @@ class Group:
     generation: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class _Partition:
+    """``records`` still holds ``gone`` that were dropped: to move up all the others for each one would cost more."""
+
     first: int = 0
+    gone: int = 0
     records: list[Record] = field(default_factory=list)
 
     @property
     def end(self) -> int:
-        return self.first + len(self.records)
+        return self.first + len(self.records) - self.gone
 
 
 class MemoryLog:
@@ -79,7 +83,8 @@ class MemoryLog:
         self._groups: defaultdict[str, Group] = defaultdict(Group)
         self._names = itertools.count(1)
         self._keyless = itertools.count()
-        self._changed: set[asyncio.Future[None]] = set()
+        self._readers: dict[str, set[asyncio.Future[None]]] = {}
+        """Those that wait, by topic."""
 
     def partition_of(self, key: bytes | None) -> int:
         """Where a record of ``key`` goes; one without a key goes to each partition in turn."""
@@ -98,22 +103,26 @@ class MemoryLog:
         part = self._partition(topic, partition)
         record = Record(topic, partition, part.end, key, value, tuple(headers), timestamp_ms)
         part.records.append(record)
-        if self.retain is not None and len(part.records) > self.retain:
+        if self.retain is not None and len(part.records) - part.gone > self.retain:
             self.drop_before(topic, partition, part.end - self.retain)
-        self._wake()
+        if topic in self._readers:
+            _wake(self._readers.pop(topic))
         return record
 
     def drop_before(self, topic: str, partition: int, offset: int) -> None:
         """Forget the records before ``offset``, as retention would."""
         part = self._partition(topic, partition)
-        gone = min(max(offset - part.first, 0), len(part.records))
-        del part.records[:gone]
+        gone = min(max(offset - part.first, 0), len(part.records) - part.gone)
         part.first += gone
+        part.gone += gone
+        if part.gone > min(KEPT_ON, len(part.records) // 2):
+            del part.records[: part.gone]
+            part.gone = 0
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> Sequence[Record]:
         """Up to ``limit`` records from ``offset`` on, or from the first there is where ``offset`` is gone."""
         part = self._partition(topic, partition)
-        index = max(offset - part.first, 0)
+        index = max(offset - part.first, 0) + part.gone
         return part.records[index : index + limit]
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
@@ -124,7 +133,8 @@ class MemoryLog:
     def offset_since(self, topic: str, partition: int, moment_ms: int) -> int:
         """The offset of the first record not older than ``moment_ms``; the end where there is none."""
         part = self._partition(topic, partition)
-        return next((record.offset for record in part.records if record.timestamp_ms >= moment_ms), part.end)
+        kept = itertools.islice(part.records, part.gone, None)
+        return next((record.offset for record in kept if record.timestamp_ms >= moment_ms), part.end)
 
     def group(self, name: str) -> Group:
         """The group of that name, made at first use."""
@@ -149,14 +159,17 @@ class MemoryLog:
         """Set committed offsets: each is the offset of the record to be read next."""
         self._groups[group].committed.update(offsets)
 
-    async def changed(self, timeout_s: float) -> None:
-        """Wait for a new record or a rebalance, up to ``timeout_s``."""
+    async def changed(self, topics: Iterable[str], timeout_s: float) -> None:
+        """Wait for a new record on one of these topics, or for a rebalance, up to ``timeout_s``."""
         waiter = asyncio.get_running_loop().create_future()
-        self._changed.add(waiter)
+        waited_for = tuple(topics)
+        for topic in waited_for:
+            self._readers.setdefault(topic, set()).add(waiter)
         try:
             await asyncio.wait((waiter,), timeout=timeout_s)
         finally:
-            self._changed.discard(waiter)
+            for topic in waited_for:
+                self._readers.get(topic, set()).discard(waiter)
 
     def _partition(self, topic: str, partition: int) -> _Partition:
         parts = self._topics.get(topic)
@@ -176,9 +189,11 @@ class MemoryLog:
         for name, member in group.members.items():
             member.assigned = frozenset(dealt[name])
             member.generation = group.generation
-        self._wake()
+        for waiters in self._readers.values():
+            _wake(waiters)
 
-    def _wake(self) -> None:
-        for waiter in self._changed:
-            if not waiter.done():
-                waiter.set_result(None)
+
+def _wake(waiters: Iterable[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)

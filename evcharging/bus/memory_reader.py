@@ -75,7 +75,7 @@ class MemorySubscription:
             if records or left_s <= 0:
                 await asyncio.sleep(0)  # a log in memory always answers at once: let others have their turn
                 return records
-            await self._log.changed(left_s if self._reachable() else min(left_s, _LOOK_AGAIN_S))
+            await self._log.changed(self._starts, left_s if self._reachable() else min(left_s, _LOOK_AGAIN_S))
 
     async def commit(self, records: Iterable[Record]) -> None:
         """See `evcharging.bus.protocol.Subscription.commit`."""

@@ -42,6 +42,17 @@ def test_a_bounded_partition_keeps_the_latest() -> None:
     assert filled(8, retain=3).bounds("t", 0) == (5, 8)
 
 
+def test_a_bounded_partition_is_read_from_its_first_record_however_many_were_dropped() -> None:
+    log = MemoryLog(partitions=1, retain=7)
+    for number in range(40):
+        log.append("t", 0, KEY, b"%d" % number, [], timestamp_ms=100 * number)
+        first, end = log.bounds("t", 0)
+        assert (first, end) == (max(number - 6, 0), number + 1)
+        assert [record.offset for record in log.read("t", 0, 0, 100)] == list(range(first, end))
+        assert log.offset_since("t", 0, 0) == first
+        assert [record.offset for record in log.read("t", 0, end - 1, 1)] == [number]
+
+
 def test_the_offset_of_a_moment_is_that_of_the_first_record_not_older() -> None:
     log = filled()
     assert [log.offset_since("t", 0, moment) for moment in (0, 100, 101, 400, 401)] == [0, 1, 2, 4, 5]
@@ -73,11 +84,24 @@ def test_groups_know_nothing_of_each_other() -> None:
     assert log.group("h").committed == {}
 
 
-async def test_who_waits_is_woken_by_a_record() -> None:
+async def test_who_waits_is_woken_by_a_record_on_a_topic_of_his() -> None:
     log = MemoryLog(partitions=1)
-    waiting = asyncio.create_task(log.changed(timeout_s=30))
+    waiting = asyncio.create_task(log.changed(["s", "t"], timeout_s=30))
+    elsewhere = asyncio.create_task(log.changed(["u"], timeout_s=30))
     await asyncio.sleep(0)
-    log.append("t", 0, KEY, b"", [], 0)
+    for topic in ("t", "s", "t"):
+        log.append(topic, 0, KEY, b"", [], 0)
+    await asyncio.wait_for(waiting, 5)
+    assert not elsewhere.done()
+    log.append("u", 0, KEY, b"", [], 0)
+    await asyncio.wait_for(elsewhere, 5)
+
+
+async def test_a_rebalance_wakes_everybody() -> None:
+    log = MemoryLog(partitions=1)
+    waiting = asyncio.create_task(log.changed(["t"], timeout_s=30))
+    await asyncio.sleep(0)
+    log.join("g", ["other"])
     await asyncio.wait_for(waiting, 5)
 
 
