@@ -25,7 +25,7 @@ from evcharging.store.simulator import network, tables
 from evcharging.store.simulator.rows import TariffRow
 from evcharging.store.simulator.session_records import SessionRecord
 from tests.support.central import CentralRig, Clock, a_moment, make_rig
-from tests.support.databases import BreakableDatabase, BreakablePostgresql, BreakableSqlite
+from tests.support.databases import BreakableDatabase, BreakablePostgresql, migrated_sqlite
 from tests.support.postgresql import PostgresqlServer
 
 
@@ -43,7 +43,7 @@ def log() -> MemoryLog:
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BreakableDatabase]:
     database: BreakableDatabase
     if request.param == "sqlite":
-        database = BreakableSqlite(tmp_path / "simulator.db")
+        database = await migrated_sqlite(tmp_path / "simulator.db")
     else:
         server: PostgresqlServer = request.getfixturevalue("postgresql")
         database = BreakablePostgresql(await server.new_database(), server)

@@ -33,7 +33,7 @@ from evcharging.ocpp.versions import OcppVersion
 from evcharging.store.database import Database, database_url
 from evcharging.store.gateway import tables
 from evcharging.store.migrate import migrate_database
-from tests.support.databases import BreakableSqlite
+from tests.support.databases import BreakableSqlite, migrated_sqlite
 
 __all__ = ["DEADLINE_S", "Business", "Station", "business", "until"]
 
@@ -273,10 +273,10 @@ async def business(
     """
     database: Database
     if isinstance(folder, Path):
-        database = BreakableSqlite(folder / "gateway.db", schema=tables.SCHEMA)
+        database = await migrated_sqlite(folder / "gateway.db", schema=tables.SCHEMA)
     else:
         database = Database(database_url(folder), schema=tables.SCHEMA)
-    await migrate_database(database)
+        await migrate_database(database)
     log = log if log is not None else MemoryLog()
     bus = MemoryBus(log)
     life = f"{name}-{next(_ids)}"

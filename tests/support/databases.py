@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from evcharging.store.database import Database, database_url
+from evcharging.store.migrate import migrate_database
 from tests.support.postgresql import PostgresqlServer
 
-__all__ = ["BreakableDatabase", "BreakablePostgresql", "BreakableSqlite"]
+__all__ = ["BreakableDatabase", "BreakablePostgresql", "BreakableSqlite", "migrated_sqlite"]
 
 SCHEMA = "simulator"
 
@@ -59,3 +61,27 @@ class BreakablePostgresql(BreakableDatabase):
             yield
         finally:
             await asyncio.to_thread(self._server.start)
+
+
+async def migrated_sqlite(path: Path, *, schema: str = SCHEMA) -> BreakableSqlite:
+    """The database in the file ``path``, as it is there, or else empty at the newest schema.
+
+    Migrating takes longer than most tests, so that it is done once in a process and its outcome copied.
+    """
+    if not path.exists():
+        path.write_bytes(await _newest(schema))
+    return BreakableSqlite(path, schema=schema)
+
+
+_newest_of: dict[str, bytes] = {}
+
+
+async def _newest(schema: str) -> bytes:
+    if schema not in _newest_of:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{schema}.db"
+            database = Database(database_url(str(path)), schema=schema)
+            await migrate_database(database)
+            await database.close()
+            _newest_of[schema] = path.read_bytes()
+    return _newest_of[schema]

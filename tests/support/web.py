@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,8 @@ from evcharging.bus.memory_log import MemoryLog
 from evcharging.messages.charge_points import Telemetry
 from evcharging.messages.commands import Command
 from evcharging.messages.topics import TELEMETRY
-from evcharging.store.database import Database, database_url
-from evcharging.store.migrate import migrate_database
 from tests.support.central import CentralRig, Clock, a_moment, make_rig
-from tests.support.databases import BreakableDatabase, BreakableSqlite
+from tests.support.databases import BreakableDatabase, migrated_sqlite
 
 PATIENCE_S = 10.0
 MOST_STATIONS = 3_000
@@ -144,34 +141,14 @@ class WebRig:
             sock.close()
 
 
-_templates: dict[str, bytes] = {}
-
-
-async def _migrated(schema: str) -> bytes:
-    """An empty database at the newest schema; made once, since making it takes longer than most tests."""
-    if schema not in _templates:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{schema}.db"
-            database = Database(database_url(str(path)), schema=schema)
-            await migrate_database(database)
-            await database.close()
-            _templates[schema] = path.read_bytes()
-    return _templates[schema]
-
-
-async def _breakable(folder: Path, schema: str) -> BreakableSqlite:
-    path = folder / f"{schema}.db"
-    path.write_bytes(await _migrated(schema))
-    return BreakableSqlite(path, schema=schema)
-
-
 @contextlib.asynccontextmanager
 async def running_web(
     folder: Path, *, token: str | None = None, answer_within_s: float = 30.0
 ) -> AsyncIterator[WebRig]:
     """A Central with HTTP on databases in ``folder``."""
-    database, history = await _breakable(folder, "simulator"), await _breakable(folder, "history")
-    gateway = await _breakable(folder, "gateway")
+    database = await migrated_sqlite(folder / "simulator.db")
+    history = await migrated_sqlite(folder / "history.db", schema="history")
+    gateway = await migrated_sqlite(folder / "gateway.db", schema="gateway")
     try:
         core = await make_rig(MemoryLog(), database, Clock())
         async with WebRig(

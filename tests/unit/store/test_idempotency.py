@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from evcharging.store import idempotency
-from evcharging.store.database import Database, database_url
+from evcharging.store.database import Database
 from evcharging.store.idempotency import Claim, Completed, Mine, Open, OtherRequest
-from evcharging.store.migrate import migrate_database
 from evcharging.store.simulator.tables import idempotency_keys
+from tests.support.databases import migrated_sqlite
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ANSWER = Completed(202, [("content-type", "application/json")], b'{"command_id":"c-1"}')
@@ -19,8 +19,7 @@ ANSWER = Completed(202, [("content-type", "application/json")], b'{"command_id":
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
-    await migrate_database(database)
+    database = await migrated_sqlite(tmp_path / "simulator.db")
     yield database
     await database.close()
 

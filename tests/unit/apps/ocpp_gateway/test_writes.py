@@ -15,8 +15,7 @@ from evcharging.apps.ocpp_gateway.writes import StorageAway, Work, Writes
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.bus.memory import MemoryBus
 from evcharging.store.gateway import records, tables
-from evcharging.store.migrate import migrate_database
-from tests.support.databases import BreakableSqlite
+from tests.support.databases import BreakableSqlite, migrated_sqlite
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -34,8 +33,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    database = BreakableSqlite(tmp_path / "gateway.db", schema=tables.SCHEMA)
-    await migrate_database(database)
+    database = await migrated_sqlite(tmp_path / "gateway.db", schema=tables.SCHEMA)
     relay = OutboxRelay(MemoryBus(), database, tables.outbox, owner="test", now=lambda: NOW)
     writes = Writes(database, relay, owner="test", now=lambda: NOW, hold_s=0.2)
     running = asyncio.create_task(writes.run())

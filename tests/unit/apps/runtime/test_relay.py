@@ -18,18 +18,17 @@ from evcharging.messages.charge_points import Health
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import HEALTH
 from evcharging.store import outbox
-from evcharging.store.database import Database, database_url
-from evcharging.store.migrate import migrate_database
+from evcharging.store.database import Database
 from evcharging.store.outbox import Waiting
 from evcharging.store.simulator import tables
+from tests.support.databases import migrated_sqlite
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
-    await migrate_database(database)
+    database = await migrated_sqlite(tmp_path / "simulator.db")
     yield database
     await database.close()
 

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from evcharging.store.database import Database, database_url
+from evcharging.store.database import Database
 from evcharging.store.gateway import tables
-from evcharging.store.migrate import migrate_database
+from tests.support.databases import migrated_sqlite
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(database_url(str(tmp_path / "gateway.db")), schema=tables.SCHEMA)
-    await migrate_database(database)
+    database = await migrated_sqlite(tmp_path / "gateway.db", schema=tables.SCHEMA)
     yield database
     await database.close()

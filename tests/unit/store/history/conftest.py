@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from evcharging.store.database import Database, database_url
+from evcharging.store.database import Database
 from evcharging.store.history.tables import SCHEMA
-from evcharging.store.migrate import migrate_database
+from tests.support.databases import migrated_sqlite
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(database_url(str(tmp_path / "history.db")), schema=SCHEMA)
-    await migrate_database(database)
+    database = await migrated_sqlite(tmp_path / "history.db", schema=SCHEMA)
     yield database
     await database.close()

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from evcharging.store.database import Database, database_url
-from evcharging.store.migrate import migrate_database
+from evcharging.store.database import Database
 from evcharging.store.simulator import swarm
 from evcharging.store.simulator.swarm import SwarmStationRow
+from tests.support.databases import migrated_sqlite
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
-    await migrate_database(database)
+    database = await migrated_sqlite(tmp_path / "simulator.db")
     yield database
     await database.close()
 
