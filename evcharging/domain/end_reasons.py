@@ -27,8 +27,10 @@ class EndReason(StrEnum):
     UNPLUGGED = "unplugged"
     LOCAL_STOP = "local_stop"
     """The driver ended it at the charger."""
+    PRICE_TOO_HIGH = "price_too_high"
+    """The price rose above what the station charges at."""
     POLICY_STOP = "policy_stop"
-    """The price or the hour, by the station's own policy."""
+    """The hour, or what else the station's own policy goes by."""
     OPERATOR_STOP = "operator_stop"
     SHUTDOWN = "shutdown"
     """The engine was stopped in good order; the energy until then stands."""
@@ -66,6 +68,7 @@ _COMPLETED: Final = (
     EndReason.BATTERY_FULL,
     EndReason.UNPLUGGED,
     EndReason.LOCAL_STOP,
+    EndReason.PRICE_TOO_HIGH,
     EndReason.POLICY_STOP,
     EndReason.OPERATOR_STOP,
     EndReason.SHUTDOWN,

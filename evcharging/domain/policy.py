@@ -36,6 +36,7 @@ __all__ = [
     "decide_while_metering",
     "evaluate_charging_policy",
     "evaluate_meter_value_decision",
+    "refuse_price",
 ]
 
 _WH_PER_KWH: Final = 1000.0
@@ -170,10 +171,18 @@ def decide_while_metering(
     return decision
 
 
-def _by_site(limits: PolicyLimits, price: float, hour: int, signals: Signals | None, session_active: bool) -> Decision:
+def refuse_price(limits: PolicyLimits, price: float) -> Decision | None:
+    """What is decided of a price per kWh alone: WAIT where it is above the threshold, else nothing."""
     threshold = limits.charge_if_price_below
-    if threshold is not None and price > threshold:
-        return Decision(Action.WAIT, f"Price too high ({price:.2f} > {threshold:.2f})")
+    if threshold is None or price <= threshold:
+        return None
+    return Decision(Action.WAIT, f"Price too high ({price:.2f} > {threshold:.2f})")
+
+
+def _by_site(limits: PolicyLimits, price: float, hour: int, signals: Signals | None, session_active: bool) -> Decision:
+    refused = refuse_price(limits, price)
+    if refused is not None:
+        return refused
     if not limits.allow_peak_hours and hour in limits.peak_hours:
         return Decision(Action.WAIT, f"Peak hour block (hour {hour})")
     return CHARGE if signals is None else _by_signals(limits, hour, signals, session_active)

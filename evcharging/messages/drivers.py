@@ -74,6 +74,7 @@ class Denial(StrEnum):
     DISCONNECTED = "disconnected"
     RESERVED = "reserved"
     PAYMENT_DECLINED = "payment_declined"
+    """The price in force is none that the station charges at; the detail has both."""
     NO_FREE_CHARGE_POINT = "no_free_charge_point"
     INVALID_REQUEST = "invalid_request"
     DATABASE_UNAVAILABLE = "database_unavailable"

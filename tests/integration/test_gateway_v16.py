@@ -901,3 +901,39 @@ async def test_whoever_comes_under_an_engines_id_is_alerted_of_once(tmp_path: Pa
         assert "203.0.113.9:4711" in alert.detail
         await gateway.quiet()
         assert len(gateway.alerts("id_conflict")) == 1
+
+
+async def test_a_stop_without_a_reason_is_local_as_the_standard_has_it(tmp_path: Path) -> None:
+    async with business(tmp_path) as gateway:
+        await gateway.token("TAG")
+        station = gateway.station()
+        await station.boot()
+        number = (await station.start(T0, 1000))["transactionId"]
+        await station.stop(number, after(60), 1500)
+        await station.stop(4711, after(60), 1500)
+        rows = await gateway.rows(tables.transactions)
+        assert {row["stop_reason"] for row in rows} == {"Local"}
+
+
+async def test_a_stop_for_the_price_says_so_and_a_stop_that_was_asked_for_says_why_it_was(tmp_path: Path) -> None:
+    async with business(tmp_path) as gateway:
+        await gateway.token("TAG")
+        station = gateway.station()
+        await station.boot()
+        dear = {"vendorId": "evcharging", "vendorErrorCode": "evcharging:price_too_high", "info": "Price too high"}
+        number = (await station.start(T0, 1000))["transactionId"]
+        first = await begun(gateway)
+        await station.status("Finishing", **dear)
+        await station.stop(number, after(60), 1500)
+        end = await until(lambda: ended(gateway, first.session_id or ""))
+        assert end.reason == "price_too_high"
+        number = (await station.start(after(120), 1500, connector_id=2))["transactionId"]
+        second = await until(
+            lambda: next((s for s in gateway.statuses("CP-1", 2) if s.session_id and s.detail.last_seq is None), None)
+        )
+        await gateway.order(
+            CommandAction.STOP_SUPPLY, "CP-1", session_id=second.session_id, payload={"reason": "driver_cancel"}
+        )
+        await station.status("Finishing", 2, **dear)
+        await station.stop(number, after(180), 1600)
+        assert (await until(lambda: ended(gateway, second.session_id or ""))).reason == "driver_cancel"

@@ -107,8 +107,11 @@ class CentralRig:
         self.relay = OutboxRelay(self.bus, database, tables.outbox, owner=name, now=clock)
         transactions = Transactions(database=database, bus=self.bus, relay=self.relay, instance_id=name, now=clock)
         self.transactions = transactions
-        self.operations = Operations(transactions, prices, site_id="site-1", start_timeout_s=15)
-        self.effects = Effects(transactions, prices, start_timeout_s=15)
+        self.policies: dict[str, str] = {}
+        """Why charge points let no session begin, by id."""
+        policy = self.policies.get
+        self.operations = Operations(transactions, prices, site_id="site-1", start_timeout_s=15, policy=policy)
+        self.effects = Effects(transactions, prices, start_timeout_s=15, policy=policy)
         self.consumer = Consumer(
             self.bus,
             [DRIVER_REQUESTS, STATUS, TELEMETRY, REPLIES],

@@ -21,6 +21,7 @@ from evcharging.apps.ev_central.prices import Prices
 from evcharging.apps.ev_central.replies import handle_reply
 from evcharging.apps.ev_central.requests import handle_request
 from evcharging.apps.ev_central.reservations import RESERVATION_S, answer_reservations, use_reservations
+from evcharging.apps.ev_central.station_policy import PolicyOf, anything_goes
 from evcharging.apps.ev_central.statuses import close_if_settled, handle_status
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
@@ -61,11 +62,13 @@ class Effects:
         *,
         start_timeout_s: float,
         reservation_s: float = RESERVATION_S,
+        policy: PolicyOf = anything_goes,
     ) -> None:
         self._transactions = transactions
         self._prices = prices
         self._start_timeout_s = start_timeout_s
         self._reservation_s = reservation_s
+        self._policy = policy
 
     async def handle(self, batch: Sequence[Received[Any]]) -> None:
         """Carry out one batch.
@@ -131,6 +134,7 @@ class Effects:
                 start_timeout_s=self._start_timeout_s,
                 reservation_s=self._reservation_s,
                 currency=self._prices.currency,
+                policy=self._policy,
             )
 
     async def _answer(self, work: Work, replies: Sequence[Received[Reply]]) -> None:

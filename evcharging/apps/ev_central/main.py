@@ -24,6 +24,7 @@ from evcharging.apps.ev_central.prices import Prices
 from evcharging.apps.ev_central.readiness import Readiness
 from evcharging.apps.ev_central.recorder import Recorder
 from evcharging.apps.ev_central.settings import CentralSettings
+from evcharging.apps.ev_central.station_policy import policy_of_swarm
 from evcharging.apps.ev_central.swarm import Swarm
 from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.sweep import Sweep
@@ -105,16 +106,25 @@ class _Central:
         self._view = NetworkView(currency=prices.currency, site_id=settings.site_id)
         self._prices = prices
         transactions = Transactions(database=database, bus=bus, relay=self._relay, instance_id=instance_id, now=now)
+        self._swarm_view = SwarmView(profiles)
+        policy = policy_of_swarm(self._swarm_view, prices)
         self._operations = Operations(
-            transactions, prices, site_id=settings.site_id, start_timeout_s=settings.start_timeout_s
+            transactions,
+            prices,
+            site_id=settings.site_id,
+            start_timeout_s=settings.start_timeout_s,
+            policy=policy,
         )
         self._effects = Effects(
-            transactions, prices, start_timeout_s=settings.start_timeout_s, reservation_s=settings.reservation_s
+            transactions,
+            prices,
+            start_timeout_s=settings.start_timeout_s,
+            reservation_s=settings.reservation_s,
+            policy=policy,
         )
         self._calls = OcppCalls(transactions)
         self._registry = OcppRegistry(transactions)
         self._profiles = ChargingProfiles(transactions)
-        self._swarm_view = SwarmView(profiles)
         self._swarm = Swarm(
             transactions,
             self._swarm_view,

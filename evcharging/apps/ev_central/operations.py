@@ -13,6 +13,7 @@ from evcharging.apps.ev_central.errors import StateForbids, UnknownChargePoint, 
 from evcharging.apps.ev_central.placement import place_at
 from evcharging.apps.ev_central.prices import Prices, price_of, signal_of
 from evcharging.apps.ev_central.requests import accept
+from evcharging.apps.ev_central.station_policy import PolicyOf, anything_goes
 from evcharging.apps.ev_central.statuses import fault, heal
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
@@ -49,11 +50,20 @@ class Operations:
     Raises, from every method: `DatabaseUnavailable`; nothing was done then, and the caller may ask again.
     """
 
-    def __init__(self, transactions: Transactions, prices: Prices, *, site_id: str, start_timeout_s: float) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        prices: Prices,
+        *,
+        site_id: str,
+        start_timeout_s: float,
+        policy: PolicyOf = anything_goes,
+    ) -> None:
         self._transactions = transactions
         self._prices = prices
         self._site_id = site_id
         self._start_timeout_s = start_timeout_s
+        self._policy = policy
 
     async def register(self, body: Registration) -> bool:
         """Make a charge point known, or change what is known of it. Returns whether it is new."""
@@ -100,8 +110,9 @@ class Operations:
             await work.load(cp_ids=[cp_id])
             point = _known(work, cp_id)
             place = await place_at(work, cp_id, driver_id, connector_id=connector_id)
-            if isinstance(place, Denial):
-                raise StateForbids(cp_id, point.state, "start a session", why=place.value)
+            barred = place.value if isinstance(place, Denial) else self._policy(cp_id)
+            if isinstance(place, Denial) or barred is not None:
+                raise StateForbids(cp_id, point.state, "start a session", why=barred or "")
             request = DriverRequest(
                 ts=work.now,
                 request_id=f"req-{uuid4().hex}",

@@ -9,6 +9,7 @@ from evcharging.apps.ev_central.denials import denial, deny, enter
 from evcharging.apps.ev_central.driver_tokens import TokenBarred, id_tag_for
 from evcharging.apps.ev_central.placement import Place, choose_place
 from evcharging.apps.ev_central.reservations import cancel_reservation, reserve
+from evcharging.apps.ev_central.station_policy import PolicyOf, anything_goes
 from evcharging.apps.ev_central.work import Work
 from evcharging.messages.charge_points import StatusSource
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
@@ -23,7 +24,13 @@ DRIVER_CANCEL = "driver_cancel"
 
 
 async def handle_request(
-    work: Work, received: Received[DriverRequest], *, start_timeout_s: float, reservation_s: float, currency: str
+    work: Work,
+    received: Received[DriverRequest],
+    *,
+    start_timeout_s: float,
+    reservation_s: float,
+    currency: str,
+    policy: PolicyOf = anything_goes,
 ) -> None:
     """Decide one request. A repeat of a request that was decided is told its standing again."""
     request = received.message
@@ -36,9 +43,13 @@ async def handle_request(
     elif request.kind is RequestKind.RESERVE:
         await reserve(work, received, reservation_s=reservation_s)
     else:
-        place = await choose_place(work, request)
+        place = await choose_place(work, request, suits=lambda point: policy(point.cp_id) is None)
         if isinstance(place, Denial):
             deny(work, received, place)
+            return
+        barred = policy(place.point.cp_id)
+        if barred is not None:
+            deny(work, received, Denial.PAYMENT_DECLINED, barred)
             return
         try:
             await accept(

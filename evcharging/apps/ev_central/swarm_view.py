@@ -7,9 +7,11 @@ station's record is encoded once for all who ask, until it changes.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+import math
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,6 +66,7 @@ class SwarmView:
         self._most = most_stations
         self._stations: dict[str, StationPicture] = {}
         self._ids: list[str] = []
+        self._online: set[str] = set()
         self._changed: dict[str, None] = {}
         self._gone: deque[str] = deque(maxlen=MOST_GONE)
         self._lines: deque[SwarmLog] = deque(maxlen=MOST_NEW_LINES)
@@ -103,7 +106,8 @@ class SwarmView:
         if station.is_station:
             return self._touch(station)
         del self._stations[station_id]
-        self._ids.remove(station_id)
+        del self._ids[bisect_left(self._ids, station_id)]
+        self._online.discard(station_id)
         self._changed.pop(station_id, None)
         self._gone.append(station_id)
         return True
@@ -131,6 +135,11 @@ class SwarmView:
         station = self._stations.get(station_id)
         return None if station is None or not station.is_station else self._record(station)
 
+    def profile_of(self, station_id: str) -> BehaviourProfile | None:
+        """How a station behaves; None where it is none of the swarm's, or Central has no such profile."""
+        station = self._stations.get(station_id)
+        return None if station is None or not station.is_station else self._profiles.get(station.profile)
+
     def encoded(self, station_ids: Iterable[str]) -> list[bytes]:
         """Records as JSON, of those stations that are known."""
         texts: list[bytes] = []
@@ -157,19 +166,16 @@ class SwarmView:
 
     def drawing(self) -> Iterable[str]:
         """The stations that draw power."""
-        return [station_id for station_id, station in self._stations.items() if station.kw > 0 and station.online]
+        return [station_id for station_id in self._online if self._stations[station_id].kw > 0]
 
-    def beyond(self, known: Container[str], supplying: Container[str]) -> Beyond:
+    def beyond(self, known: AbstractSet[str], supplying: AbstractSet[str]) -> Beyond:
         """Add up what is not among the charge points ``known`` to Central, and not among those ``supplying``."""
-        stations = online = 0
-        energy_wh = 0.0
-        for station_id, station in self._stations.items():
-            if station.online and station_id not in supplying:
-                online += 1
-            if station.is_station and station_id not in known:
-                stations += 1
-                energy_wh += station.register_wh
-        return Beyond(stations, online, energy_wh)
+        strangers = [station for each in self._stations.keys() - known if (station := self._stations[each]).is_station]
+        return Beyond(
+            stations=len(strangers),
+            online=len(self._online - supplying),
+            energy_wh=math.fsum(station.register_wh for station in strangers),
+        )
 
     def take_changes(self) -> SwarmChanges:
         """What has changed since the last call, for one caller."""
@@ -215,5 +221,9 @@ class SwarmView:
         place = bisect_right(self._ids, station.station_id)
         if place == 0 or self._ids[place - 1] != station.station_id:
             insort(self._ids, station.station_id)
+        if station.online:
+            self._online.add(station.station_id)
+        else:
+            self._online.discard(station.station_id)
         self._changed[station.station_id] = None
         return True

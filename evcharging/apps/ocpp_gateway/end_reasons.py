@@ -44,8 +44,13 @@ _REASONS: Final = {
 }
 
 
-def end_reason(told: str | None, *, requested: str | None = None) -> str:
-    """The reason for the record. What we asked the stop for counts where the station's word does not contradict it."""
+def end_reason(told: str | None, *, requested: str | None = None, noted: EndReason | None = None) -> str:
+    """The reason for the record. What we asked the stop for counts where the station's word does not contradict it.
+
+    ``noted`` is what one of our own stations says beside the standard's word, where that is the default.
+    """
     if requested is not None and told in OURS:
         return requested
+    if noted is not None and told in (None, DEFAULT_REASON):
+        return noted.value
     return _REASONS.get(told or DEFAULT_REASON, EndReason.CHARGER_FAULT).value

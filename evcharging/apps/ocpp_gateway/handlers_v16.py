@@ -19,9 +19,11 @@ from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.statuses import Statuses
 from evcharging.apps.ocpp_gateway.transactions import Start, Stop, Transactions
 from evcharging.apps.ocpp_gateway.upkeep import Upkeep
+from evcharging.domain.end_reasons import EndReason
 from evcharging.domain.energy import InvalidEnergy, exact_wh
 from evcharging.domain.states import OcppStatus
 from evcharging.ocpp.errors import CallRejected, Fault
+from evcharging.ocpp.stop_notes import read_vendor_code
 from evcharging.ocpp.timestamps import parse_timestamp, timestamp
 
 __all__ = ["HandlersV16"]
@@ -150,18 +152,29 @@ class HandlersV16:
         return {"transactionId": started.number, "idTagInfo": _id_tag_info(started.verdict)}
 
     async def _stop_transaction(self, point: ChargePoint, payload: Payload) -> Payload:
+        transaction_id = str(payload["transactionId"])
         verdict = await self._transactions.stop(
             point,
             Stop(
-                transaction_id=str(payload["transactionId"]),
+                transaction_id=transaction_id,
                 stopped_at=parse_timestamp(payload["timestamp"]),
                 register_wh=_register(payload["meterStop"]),
                 id_tag=payload.get("idTag"),
                 reason=payload.get("reason"),
+                noted=_noted(point, transaction_id),
                 transaction_data=payload.get("transactionData"),
             ),
         )
         return {} if verdict is None else {"idTagInfo": _id_tag_info(verdict)}
+
+
+def _noted(point: ChargePoint, transaction_id: str) -> EndReason | None:
+    """Why the station ends it, where it said more of the connector than the standard has a word for."""
+    live = point.open.get(transaction_id)
+    report = None if live is None else point.connectors.get(live.connector_id)
+    if live is None or report is None or report.reported_at < live.started_at:
+        return None
+    return read_vendor_code(report.vendor_error_code)
 
 
 def _id_tag_info(verdict: Verdict) -> Payload:

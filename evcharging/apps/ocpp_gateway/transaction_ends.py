@@ -15,7 +15,7 @@ from prometheus_client import Counter
 
 from evcharging.apps.ocpp_gateway.announcements import Announcements
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, open_transaction
-from evcharging.apps.ocpp_gateway.end_reasons import end_reason
+from evcharging.apps.ocpp_gateway.end_reasons import DEFAULT_REASON, end_reason
 from evcharging.apps.ocpp_gateway.transaction_reports import Stop
 from evcharging.apps.ocpp_gateway.writes import Work
 from evcharging.domain.end_reasons import EndReason
@@ -79,9 +79,9 @@ class TransactionEnds:
     def _end(self, work: Work, point: ChargePoint, row: TransactionRow, stop: Stop) -> None:
         STOPPED.labels("amended" if row.closed_by_gateway else "told").inc()
         row.stopped_at = stop.stopped_at
-        row.stop_reason = stop.reason
+        row.stop_reason = stop.reason or DEFAULT_REASON
         row.stop_id_tag = stop.id_tag
-        row.end_reason = end_reason(stop.reason, requested=row.stop_requested)
+        row.end_reason = end_reason(stop.reason, requested=row.stop_requested, noted=stop.noted)
         row.closed_by_gateway = False
         row.transaction_data = list(stop.transaction_data) if stop.transaction_data is not None else None
         row.meter_stop_wh = stop.register_wh if stop.register_wh is not None else row.register_wh
@@ -142,9 +142,9 @@ class TransactionEnds:
             start_known=False,
             meter_stop_wh=stop.register_wh,
             stopped_at=stop.stopped_at,
-            stop_reason=stop.reason,
+            stop_reason=stop.reason or DEFAULT_REASON,
             stop_id_tag=stop.id_tag,
-            end_reason=end_reason(stop.reason),
+            end_reason=end_reason(stop.reason, noted=stop.noted),
             transaction_data=list(stop.transaction_data) if stop.transaction_data is not None else None,
         )
         if not await store.insert_new(work.transaction, row):

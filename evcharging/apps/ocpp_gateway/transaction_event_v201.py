@@ -12,6 +12,8 @@ from evcharging.apps.ocpp_gateway.connector_numbers import connector_number
 from evcharging.apps.ocpp_gateway.id_tokens_v201 import NO_AUTHORIZATION, id_tag_of
 from evcharging.apps.ocpp_gateway.meter_values_v201 import readings_of
 from evcharging.apps.ocpp_gateway.readings import Reading
+from evcharging.domain.end_reasons import EndReason
+from evcharging.ocpp.stop_notes import read_custom_data
 from evcharging.ocpp.timestamps import parse_timestamp
 
 __all__ = ["TransactionEvent", "first_register", "last_register", "read_event"]
@@ -33,6 +35,7 @@ class TransactionEvent:
     id_token: Payload | None
     charging_state: str | None
     stopped_reason: str | None
+    noted: EndReason | None
     remote_start_id: int | None
     reservation_id: int | None
     meter_values: list[Payload] | None
@@ -74,6 +77,7 @@ def read_event(cp_id: str, payload: Payload) -> TransactionEvent:
         id_token=payload.get("idToken"),
         charging_state=info.get("chargingState"),
         stopped_reason=info.get("stoppedReason"),
+        noted=read_custom_data(info.get("customData")),
         remote_start_id=info.get("remoteStartId"),
         reservation_id=payload.get("reservationId"),
         meter_values=meter_values,

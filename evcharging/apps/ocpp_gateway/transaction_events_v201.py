@@ -149,6 +149,7 @@ class TransactionEvents:
                 register_wh=last,
                 id_tag=event.id_tag,
                 reason=event.stopped_reason,
+                noted=event.noted,
                 connector_id=event.evse_id,
                 transaction_data=event.meter_values,
             ),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from evcharging.apps.ocpp_gateway.authorization import Verdict
+from evcharging.domain.end_reasons import EndReason
 from evcharging.messages.envelope import derived_id
 
 __all__ = ["Start", "Started", "Stop"]
@@ -56,13 +57,14 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """What a station says of a transaction that ended; ``reason`` in the standard's words."""
+    """What a station says of a transaction that ended; ``reason`` in the standard's words, ``noted`` beside them."""
 
     transaction_id: str
     stopped_at: datetime
     register_wh: Decimal | None
     id_tag: str | None = None
     reason: str | None = None
+    noted: EndReason | None = None
     connector_id: int | None = None
     transaction_data: Sequence[Any] | None = None
 

@@ -11,6 +11,7 @@ from evcharging.domain.authorization import same_id_tag
 from evcharging.domain.charger_state import ChargerState
 from evcharging.domain.charging_schedules import ChargingProfile
 from evcharging.domain.vehicle import VehicleSpec
+from evcharging.ocpp.station import wording
 from evcharging.ocpp.station.charging import LOCAL
 from evcharging.ocpp.station.connector import Connector, Expected, Transaction
 
@@ -61,6 +62,14 @@ class Arrivals:
     def allowed(self, connector: Connector, id_tag: str, parent_id_tag: str | None, *, strict: bool = True) -> bool:
         """Return whether a card may begin here. Not `strict`, a reservation for a group lets others try."""
         return connector.free and self._station.reservations.admits(connector, id_tag, parent_id_tag, strict=strict)
+
+    def barred_by_policy(self) -> str | None:
+        """Why the station's policy lets no session begin from afar now; None where it does, or there is none."""
+        life = self._station.life
+        reason = None if life is None else life.refuses_start()
+        if reason is not None:
+            self._station.log(wording.remote_start_refused(reason))
+        return reason
 
     def expect(
         self,

@@ -17,6 +17,7 @@ from evcharging.ocpp.station.connector import Connector, Transaction
 from evcharging.ocpp.station.interfaces import ConnectorState, TransactionRecord
 from evcharging.ocpp.station.outbox import Kind
 from evcharging.ocpp.station.wire import Condition, Context
+from evcharging.ocpp.stop_notes import StopNote
 
 if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
@@ -100,14 +101,19 @@ class Charging:
         connector.read()
         self.observe(connector)
 
-    def end(self, connector: Connector, reason: str, *, id_tag: str | None = None) -> None:
-        """End what runs at a connector, with the standard's `reason`; `id_tag` is the card that did it."""
+    def end(
+        self, connector: Connector, reason: str, *, id_tag: str | None = None, note: StopNote | None = None
+    ) -> None:
+        """End what runs at a connector, with the standard's `reason`; `id_tag` is the card that did it.
+
+        A `note`, which says more than the standard's word, is told before the end itself.
+        """
         station, transaction = self._station, connector.transaction
         if transaction is None:
             return
         sample = station.metering.sample(connector, Context.END)
         connector.charger.stop()
-        for timer in (transaction.sampling, transaction.watching, connector.limit_timer):
+        for timer in (transaction.sampling, transaction.watching, transaction.leaving, connector.limit_timer):
             if timer is not None:
                 timer.cancel()
         connector.limit_timer = None
@@ -124,6 +130,9 @@ class Charging:
         station.profiles.end_transaction(connector.number)
         if not transaction.samples or transaction.samples[-1] is not sample:
             transaction.samples.append(sample)
+        connector.stop_note = note
+        if note is not None:
+            connector.refresh()
         request = station.wire.ended(record, transaction.samples, id_tag)
         station.outbox.keep(request, local_id=record.local_id, kind=Kind.END)
         station.log(wording.charging_stopped(record.energy_wh))
@@ -169,7 +178,7 @@ class Charging:
         transaction = Transaction(record)
         connector.transaction = transaction
         if station.life is not None:
-            station.life.begins(transaction)
+            station.life.begins(connector, transaction)
         try:
             if expected.profile is not None:
                 station.power.install(connector.number, expected.profile)

@@ -12,6 +12,7 @@ from evcharging.domain.vehicle import VehicleSpec
 from evcharging.ocpp.station.interfaces import ConnectorState, Reading, StationCharger, Timer, TransactionRecord
 from evcharging.ocpp.station.status_line import StatusLine
 from evcharging.ocpp.station.wire import Condition, Sample
+from evcharging.ocpp.stop_notes import StopNote
 
 if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
@@ -37,6 +38,7 @@ class Transaction:
         factor: Share of the rated current that the policy leaves.
         over: Set when it ends, for whom waits for that.
         leaves_at_s: When the driver ends it, in Unix seconds; None where that is not settled.
+        leaving: Until then.
     """
 
     record: TransactionRecord
@@ -49,6 +51,7 @@ class Transaction:
     watching: Timer | None = None
     over: asyncio.Future[None] | None = None
     leaves_at_s: float | None = None
+    leaving: Timer | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ class Connector:
         operative: False while it is out of service; `closing` while it will be, once its transaction has ended.
         locked_for: The card for which a cable without a vehicle is kept locked, None where it is not.
         condition: What is wrong beyond the charger's own faults (emergency stop).
+        stop_note: Why its last session ended, where the standard has no word for it.
     """
 
     __slots__ = (
@@ -99,6 +103,7 @@ class Connector:
         "operative",
         "reading",
         "reservation",
+        "stop_note",
         "transaction",
         "vehicle",
     )
@@ -119,6 +124,7 @@ class Connector:
         self.expected: Expected | None = None
         self.reservation: Reservation | None = None
         self.limit_timer: Timer | None = None
+        self.stop_note: StopNote | None = None
 
     @property
     def state(self) -> ConnectorState:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from evcharging.domain.behaviour import BehaviourProfile
 from evcharging.domain.charger_state import ChargerError, ChargerState
-from evcharging.domain.policy import CONTINUE, Action, Decision, Signals, decide, decide_while_metering
+from evcharging.domain.end_reasons import EndReason
+from evcharging.domain.policy import CONTINUE, Action, Decision, Signals, decide, decide_while_metering, refuse_price
 from evcharging.domain.vehicle import VehicleSpec
 from evcharging.ocpp.station import wording
 from evcharging.ocpp.station.charging import LOCAL
 from evcharging.ocpp.station.connector import Connector, Transaction
+from evcharging.ocpp.stop_notes import StopNote
 
 if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
@@ -56,23 +58,17 @@ class Life:
             connector.read()
             self.watch(connector)
 
-    def begins(self, transaction: Transaction) -> None:
-        """Put a session under the policy's limits."""
+    def refuses_start(self) -> str | None:
+        """Why no session may begin now by the policy, None where one may."""
+        decision = self._decide()
+        return None if decision.action in {Action.CHARGE, Action.RAMP_DOWN} else decision.reason
+
+    def begins(self, connector: Connector, transaction: Transaction) -> None:
+        """Put a session under the policy's limits, however it began, and end it when its driver leaves."""
         transaction.cap_wh = self._profile.max_energy_wh
         transaction.factor = self._factor(CONTINUE)
-
-    def goes_on(self, connector: Connector, transaction: Transaction) -> None:
-        """Put a session that another process began under the policy's limits, and end it when its driver leaves."""
-        self.begins(transaction)
-        if transaction.leaves_at_s is None:
-            return
-
-        def leave() -> None:
-            if connector.transaction is transaction:
-                self._station.charging.end(connector, LOCAL, id_tag=transaction.record.id_tag)
-
-        clock = self._station.clock
-        clock.call_later(max(0.0, transaction.leaves_at_s - clock.now_s()), leave)
+        if transaction.leaves_at_s is not None or self._station.settings.vehicles_come:
+            self._stay(connector, transaction)
 
     def watch(self, connector: Connector) -> None:
         """Let the policy look at a session; it goes on, slower or not, or ends here. So does one that is full."""
@@ -81,7 +77,7 @@ class Life:
             return
         station = self._station
         if connector.reading.state is ChargerState.FINISHED:
-            station.charging.end(connector, LOCAL)
+            station.charging.end(connector, LOCAL, note=StopNote(EndReason.BATTERY_FULL, "Battery full"))
             return
         energy_wh = connector.reading.register_wh - transaction.record.meter_start_wh
         decision = decide_while_metering(
@@ -95,7 +91,7 @@ class Life:
         self._note(decision)
         if decision.action is Action.STOP:
             station.log(wording.stopping(decision, station.environment))
-            station.charging.end(connector, LOCAL)
+            station.charging.end(connector, LOCAL, note=StopNote(self._cause(energy_wh, transaction), decision.reason))
             return
         factor = self._factor(decision)
         if factor != transaction.factor:
@@ -142,23 +138,43 @@ class Life:
         if transaction is None:
             return
         over = transaction.over = asyncio.get_running_loop().create_future()
-        stay_s = profile.stay_s.at(station.rng.random())
-        transaction.leaves_at_s = station.clock.now_s() + stay_s
-        await self._wait(over, stay_s)
-        if connector.transaction is transaction:
-            station.charging.end(connector, LOCAL, id_tag=id_tag)
+        if transaction.leaving is None:
+            self._stay(connector, transaction)
+        await over
+
+    def _stay(self, connector: Connector, transaction: Transaction) -> None:
+        """Have the driver come back to end a session, unless something ends it before."""
+        station, clock = self._station, self._station.clock
+
+        def leave() -> None:
+            if connector.transaction is transaction:
+                station.charging.end(connector, LOCAL, id_tag=transaction.record.id_tag)
+
+        if transaction.leaves_at_s is None:
+            transaction.leaves_at_s = clock.now_s() + self._profile.stay_s.at(station.rng.random())
+        transaction.leaving = clock.call_later(max(0.0, transaction.leaves_at_s - clock.now_s()), leave)
+
+    def _cause(self, energy_wh: float, transaction: Transaction) -> EndReason:
+        if transaction.cap_wh is not None and energy_wh >= transaction.cap_wh:
+            return EndReason.TARGET_REACHED
+        dear = refuse_price(self._profile.limits, self._station.environment.price) is not None
+        return EndReason.PRICE_TOO_HIGH if dear else EndReason.POLICY_STOP
+
+    def _decide(self) -> Decision:
+        environment = self._station.environment
+        return decide(
+            0.0,
+            limits=self._profile.limits,
+            price=environment.price,
+            hour=environment.hour,
+            signals=self._signals(),
+        )
 
     async def _until_the_policy_allows(self) -> None:
         station, said = self._station, ""
         while True:
             environment = station.environment
-            decision = decide(
-                0.0,
-                limits=self._profile.limits,
-                price=environment.price,
-                hour=environment.hour,
-                signals=self._signals(),
-            )
+            decision = self._decide()
             self._note(decision)
             if decision.action in {Action.CHARGE, Action.RAMP_DOWN}:
                 return

@@ -73,7 +73,7 @@ def _goes_on(station: Station, connector: Connector, record: TransactionRecord, 
         connector.charger.plug(vehicle)
         connector.vehicle = vehicle
         if station.life is not None:
-            station.life.goes_on(connector, transaction)
+            station.life.begins(connector, transaction)
         station.power.apply(connector)
         connector.charger.start()
     except ChargerError as error:

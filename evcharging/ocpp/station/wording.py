@@ -64,6 +64,11 @@ def stopping(decision: Decision, environment: Environment) -> str:
     return f"{_reason(decision, environment)} - stopping"
 
 
+def remote_start_refused(reason: str) -> str:
+    """Say that the policy lets no session begin from afar now."""
+    return f"Remote start refused - {reason}"
+
+
 def slowed(decision: Decision, amps: float) -> str:
     """Say that the policy takes power away."""
     share = "" if decision.action is not Action.RAMP_DOWN else f" to {amps:.1f} A"

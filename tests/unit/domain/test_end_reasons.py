@@ -15,6 +15,7 @@ from evcharging.domain.end_reasons import EndReason, SessionStatus
                 "battery_full",
                 "unplugged",
                 "local_stop",
+                "price_too_high",
                 "policy_stop",
                 "operator_stop",
                 "shutdown",

@@ -33,6 +33,8 @@ class Remote:
         connector = station.arrivals.choose(id_tag, connector_id)
         if connector is None or not station.registration.accepted or station.rebooting.under_way or station.stopping:
             return _REJECTED
+        if station.arrivals.barred_by_policy() is not None:
+            return _REJECTED
         profile = None
         if "chargingProfile" in payload:
             try:

@@ -22,6 +22,7 @@ from evcharging.ocpp.station.wire import (
     Sample,
     TransactionAnswer,
 )
+from evcharging.ocpp.stop_notes import vendor_fields_of
 from evcharging.ocpp.timestamps import parse_timestamp
 from evcharging.ocpp.versions import OcppVersion
 
@@ -97,6 +98,10 @@ class WireV16:
         }
         if condition is Condition.EMERGENCY_STOP:
             payload["info"] = condition.value
+        elif state is ConnectorState.FINISHING:
+            connector = self._station.connector(connector_id)
+            if connector is not None and connector.stop_note is not None:
+                payload |= vendor_fields_of(connector.stop_note)
         return Request("StatusNotification", payload)
 
     def status_forgotten(self) -> None:

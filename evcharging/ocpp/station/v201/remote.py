@@ -38,8 +38,9 @@ class Remote:
         if evse_id is not None and station.connector(evse_id) is None:
             return rejected("UnknownEvse", f"EVSE {evse_id}")
         connector = station.arrivals.choose(id_tag, evse_id)
-        if connector is None:
-            return rejected("TxInProgress", "no EVSE is free for it")
+        barred = "no EVSE is free for it" if connector is None else station.arrivals.barred_by_policy()
+        if connector is None or barred is not None:
+            return rejected("TxInProgress" if connector is None else "NotEnabled", barred or "")
         profile = None
         if "chargingProfile" in payload:
             try:

@@ -27,6 +27,7 @@ from evcharging.ocpp.station.wire import (
     Sample,
     TransactionAnswer,
 )
+from evcharging.ocpp.stop_notes import custom_data_of
 from evcharging.ocpp.timestamps import parse_timestamp
 from evcharging.ocpp.versions import OcppVersion
 
@@ -180,6 +181,9 @@ class WireV201:
         record.transaction_id = record.local_id
         payload = self._event("Ended", record, trigger, record.ended_at_s or samples[-1].at_s)
         payload["transactionInfo"]["stoppedReason"] = stopped
+        connector = self._station.connector(record.connector_id)
+        if connector is not None and connector.stop_note is not None:
+            payload["transactionInfo"]["customData"] = custom_data_of(connector.stop_note)
         if id_tag is not None:
             payload["idToken"] = self._token(id_tag)
         payload["evse"] = {"id": record.connector_id, "connectorId": ONLY_CONNECTOR}

@@ -70,6 +70,11 @@ async def test_a_price_that_rises_during_a_session_ends_it_at_once():
         assert world.csms.statuses()[-1] == "Finishing"
         assert "Price too high (30.00 INR) - stopping" in said(world)
         assert world.station.snapshot().policy == "stop: Price too high (30.00 > 25.00)"
+        actions = [action for action in world.csms.actions() if action in ("StatusNotification", "StopTransaction")]
+        assert actions[-2:] == ["StatusNotification", "StopTransaction"]  # the reason comes before the end
+        told = world.csms.of("StatusNotification")[-1]
+        assert (told["info"], told["vendorId"]) == ("Price too high (30.00 > 25.00)", "evcharging")
+        assert told["vendorErrorCode"] == "evcharging:price_too_high"
 
 
 async def test_peak_hours_block_a_profile_that_does_not_allow_them_and_halve_the_power_of_one_that_does():
@@ -174,3 +179,41 @@ async def test_a_vehicle_that_is_full_ends_its_session():
         assert await world.station.present("TAG", 1)
         await world.clock.advance(60)
         assert len(world.csms.of("StopTransaction")) == 1
+
+
+async def test_a_session_that_a_driver_ends_is_told_without_a_note():
+    async with living(profile=profile()) as world:
+        await world.clock.advance(75)
+        assert len(world.csms.of("StopTransaction")) == 1
+        assert not any("vendorErrorCode" in told for told in world.csms.of("StatusNotification"))
+
+
+async def test_a_session_begun_from_afar_ends_when_its_driver_leaves_as_any_other():
+    async with living(profile=profile(sessions=False, max_energy_kwh=None)) as world:
+        await world.csms.call("RemoteStartTransaction", {"idTag": "TAG"})
+        await world.clock.advance(59)
+        assert world.csms.of("StopTransaction") == []
+        await world.clock.advance(5)
+        (stop,) = world.csms.of("StopTransaction")
+        assert stop["idTag"] == "TAG"
+        assert world.csms.statuses()[-1] == "Available"
+
+
+async def test_where_people_move_vehicles_they_also_end_sessions():
+    async with living(profile=profile(sessions=False, max_energy_kwh=None), vehicles_come=False) as world:
+        world.station.plug_in(1, VehicleSpec(60.0, 7.4, 0.2))
+        await world.csms.call("RemoteStartTransaction", {"idTag": "TAG"})
+        await world.clock.advance(3000)
+        assert len(world.csms.of("StartTransaction")) == 1
+        assert world.csms.of("StopTransaction") == []
+
+
+async def test_a_remote_start_is_refused_while_the_policy_lets_no_session_begin():
+    async with living(profile=profile(sessions=False)) as world:
+        world.environment.change(price=26.0)
+        assert await world.csms.call("RemoteStartTransaction", {"idTag": "TAG"}) == {"status": "Rejected"}
+        assert said(world) == ["Remote start refused - Price too high (26.00 > 25.00)"]
+        await world.clock.advance(5)
+        assert world.csms.of("StartTransaction") == []
+        world.environment.change(price=25.0)
+        assert await world.csms.call("RemoteStartTransaction", {"idTag": "TAG"}) == {"status": "Accepted"}
