@@ -5,7 +5,7 @@ engine, the gateway) and refuses illegal moves. An observer of `cp.status` takes
 records, so the last one counts there. Nothing here knows a session, a socket or a topic.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -158,19 +158,23 @@ class ConnectorState:
 
 
 def effective_state(whole: ChargePointState, connector: ChargePointState) -> ChargePointState:
-    """Return what a connector is worth: the charge point's own state where that bars every connector, else its own."""
-    return whole if whole in _BARRING else connector
+    """Return what a connector is worth: the charge point's own state where that bars every connector, else its own.
+
+    A session that runs on is not hidden by a charge point that goes out of service around it.
+    """
+    return whole if _bars(whole, (connector,)) else connector
 
 
 def roll_up(states: Mapping[int, ChargePointState]) -> ChargePointState:
     """Return the charge point's state from those of its connectors by id; 0 is the whole, DISCONNECTED where missing.
 
-    FAULT, STOPPED or DISCONNECTED if the whole is; else SUPPLYING if any connector is, else ACTIVATED if any is (or
-    none is known). Where no connector can serve: FAULT if any connector is, else STOPPED if any is, else DISCONNECTED.
+    FAULT or DISCONNECTED if the whole is; STOPPED if the whole is and no connector is SUPPLYING (there are chargers that
+    say so of the whole while a session runs on); else SUPPLYING if any connector is, else ACTIVATED if any is (or none
+    is known). Where no connector can serve: FAULT if any connector is, else STOPPED if any is, else DISCONNECTED.
     """
     whole = states.get(WHOLE_CHARGE_POINT, ChargePointState.DISCONNECTED)
     connectors = {state for connector_id, state in states.items() if connector_id != WHOLE_CHARGE_POINT}
-    if whole in _BARRING or not connectors:
+    if _bars(whole, connectors) or not connectors:
         return whole
     return next(state for state in _MOST_TELLING_FIRST if state in connectors)
 
@@ -203,7 +207,11 @@ def mqtt_of_ocpp(status: OcppStatus | None) -> MqttStatus:
     return mqtt_of_state(state_of_ocpp(status))
 
 
-_BARRING: Final = OUT_OF_REACH | {ChargePointState.STOPPED}
+def _bars(whole: ChargePointState, connectors: Collection[ChargePointState]) -> bool:
+    if whole is ChargePointState.STOPPED:
+        return ChargePointState.SUPPLYING not in connectors
+    return whole in OUT_OF_REACH
+
 
 _MOST_TELLING_FIRST: Final = (
     ChargePointState.SUPPLYING,

@@ -24,7 +24,7 @@ from evcharging.store.simulator import network, tokens
 from evcharging.store.simulator.session_records import SessionRecord
 from evcharging.store.simulator.tokens import TokenRow
 from tests.support.central import CentralRig, Clock, Heard, a_moment, make_rig
-from tests.support.databases import BreakableDatabase, BreakablePostgresql, BreakableSqlite
+from tests.support.databases import BreakableDatabase, BreakablePostgresql, migrated_sqlite
 from tests.support.ocpp import ACTIVATED, DISCONNECTED, SUPPLYING, Station
 from tests.support.postgresql import PostgresqlServer
 
@@ -45,7 +45,7 @@ def log() -> MemoryLog:
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BreakableDatabase]:
     database: BreakableDatabase
     if request.param == "sqlite":
-        database = BreakableSqlite(tmp_path / "simulator.db")
+        database = await migrated_sqlite(tmp_path / "simulator.db")
     else:
         server: PostgresqlServer = request.getfixturevalue("postgresql")
         database = BreakablePostgresql(await server.new_database(), server)
@@ -586,3 +586,40 @@ async def test_an_engine_under_a_connected_stations_id_is_ignored_and_alerted_of
     alert = await central.heard.wait_for(Alert, lambda a: a.kind == "id_conflict")
     assert "engine" in alert.detail
     assert (await central.known_states())[station.cp_id] == "ACTIVATED"
+
+
+async def test_nobody_starts_at_a_station_whose_policy_bars_it_and_all_hear_why(central, station):
+    central.policies[station.cp_id] = "Price too high (24.50 > 20.00)"
+    with pytest.raises(StateForbids, match=r"cannot start a session \(Price too high \(24.50 > 20.00\)\)"):
+        await central.operations.start(station.cp_id, driver_id="driver-alice")
+    await central.request("r-1", station.cp_id)
+    denied = await central.heard.wait_for(DriverUpdate, lambda u: u.request_id == "r-1")
+    assert (denied.status.value, denied.reason) == ("DENIED", "payment_declined")
+    assert denied.detail == "Price too high (24.50 > 20.00)"
+    await central.request("r-2", "any")
+    nowhere = await central.heard.wait_for(DriverUpdate, lambda u: u.request_id == "r-2")
+    assert nowhere.reason == "no_free_charge_point"
+    central.policies.clear()
+    assert await central.operations.start(station.cp_id, driver_id="driver-alice")
+
+
+async def test_a_driver_who_takes_any_is_sent_past_stations_whose_policy_bars_it(central, station):
+    central.policies[station.cp_id] = "Price too high (24.50 > 20.00)"
+    other = Station(central, "ST-2")
+    await other.boots()
+    await central.request("r-1", "any")
+    accepted = await central.heard.wait_for(DriverUpdate, lambda u: u.request_id == "r-1")
+    assert (accepted.status.value, accepted.cp_id) == ("ACCEPTED", "ST-2")
+
+
+async def test_a_station_that_is_unavailable_as_a_whole_goes_on_with_its_session_and_takes_nobody_else(central, pair):
+    await pair.begins("s-1", id_tag="ABC123")
+    await pair.says(0, ChargePointState.STOPPED, ocpp_status="Unavailable")
+    while (await central.known_states())[pair.cp_id] != "SUPPLYING":
+        await a_moment()
+    await central.request("r-1", pair.cp_id)
+    denied = await central.heard.wait_for(DriverUpdate, lambda u: u.request_id == "r-1")
+    assert denied.reason == "stopped"
+    await pair.ends("s-1", 0)
+    await record(central, "s-1", closed)
+    assert (await central.known_states())[pair.cp_id] == "STOPPED"

@@ -123,10 +123,22 @@ def test_no_sequence_of_moves_leaves_the_legal_transitions(start, stop_stands, m
 
 
 @pytest.mark.parametrize("whole", [FAULT, STOPPED, DISCONNECTED])
-@given(connectors=st.lists(states))
+@given(connectors=st.lists(states.filter(lambda state: state is not SUPPLYING)))
 def test_the_whole_charge_point_out_of_service_bars_every_connector(whole, connectors):
     assert roll_up({0: whole, **dict(enumerate(connectors, start=1))}) is whole
     assert all(effective_state(whole, state) is whole for state in connectors)
+
+
+@given(connectors=st.lists(states))
+def test_a_charge_point_that_is_stopped_does_not_hide_a_session_that_runs_on(connectors):
+    assert roll_up({0: STOPPED, **dict(enumerate([*connectors, SUPPLYING], start=1))}) is SUPPLYING
+    assert effective_state(STOPPED, SUPPLYING) is SUPPLYING
+
+
+@pytest.mark.parametrize("whole", [FAULT, DISCONNECTED])
+def test_one_that_is_out_of_reach_does(whole):
+    assert roll_up({0: whole, 1: SUPPLYING}) is whole
+    assert effective_state(whole, SUPPLYING) is whole
 
 
 @pytest.mark.parametrize(

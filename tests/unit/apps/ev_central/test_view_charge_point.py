@@ -434,3 +434,18 @@ class TestWhoHasTheId:
     def test_what_the_database_knew_counts_before_the_log_is_read(self, tell):
         tell.point.remember(source=StatusSource.ENGINE, states={0: ACTIVATED}, last_seen=None)
         assert not tell.status(0, FAULT, source=StatusSource.OCPP)
+
+
+def test_a_station_that_says_it_is_unavailable_while_it_charges_shows_the_session(tell):
+    listed = (
+        ConnectorDetail(connector_id=0, state=STOPPED, ocpp_status="Unavailable"),
+        ConnectorDetail(connector_id=1, state=SUPPLYING, session_id="s-1"),
+    )
+    tell.status(0, STOPPED, source=StatusSource.OCPP, detail=StatusDetail(connectors=listed))
+    tell.meter(1, 1)
+    record = tell.point.record(after(2), currency="EUR")
+    assert (record["state"], record["session_id"], record["kw"]) == (SUPPLYING, "s-1", 22.0)
+    assert record["connectors"] == [{"connector_id": 1, "state": SUPPLYING, "session_id": "s-1"}]
+    free = (listed[0], ConnectorDetail(connector_id=1, state=ACTIVATED))
+    tell.status(3, ACTIVATED, connector_id=1, source=StatusSource.OCPP, detail=StatusDetail(connectors=free))
+    assert tell.point.record(after(4), currency="EUR")["state"] is STOPPED
