@@ -14,6 +14,8 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from evcharging.store.sqlite_connection import SqliteConnection
+
 __all__ = ["BUSY_TIMEOUT_S", "MEMORY", "make_engine"]
 
 MEMORY = ":memory:"
@@ -44,7 +46,7 @@ def make_engine(url: URL, schema: str, workers: list[Thread], *, read_only: bool
             Path(file).parent.mkdir(parents=True, exist_ok=True)
 
         async def connect() -> aiosqlite.Connection:
-            connection = aiosqlite.connect(file, timeout=BUSY_TIMEOUT_S, uri=read_only)
+            connection = SqliteConnection(file, timeout_s=BUSY_TIMEOUT_S, uri=read_only)
             worker = connection._thread  # noqa: SLF001 - aiosqlite offers no other way to wait for it
             worker.daemon = True
             workers[:] = [*(known for known in workers if known.is_alive()), worker]

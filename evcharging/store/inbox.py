@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Table, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 __all__ = ["forget_before", "take"]
 
@@ -20,15 +22,8 @@ async def take(transaction: AsyncConnection, inbox: Table, message_ids: Iterable
     rows = [{"message_id": message_id, "received_at": now} for message_id in dict.fromkeys(message_ids)]
     if not rows:
         return set()
-    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(inbox)
-    fresh: set[str] = set()
-    for start in range(0, len(rows), ROWS_A_STATEMENT):
-        statement = insert.values(rows[start : start + ROWS_A_STATEMENT])
-        result = await transaction.execute(
-            statement.on_conflict_do_nothing(index_elements=["message_id"]).returning(inbox.c.message_id)
-        )
-        fresh.update(result.scalars())
-    return fresh
+    result = await transaction.execute(_statement(inbox, transaction.dialect.name), rows)
+    return set(result.scalars())
 
 
 async def forget_before(transaction: AsyncConnection, inbox: Table, moment: datetime) -> int:
@@ -37,5 +32,11 @@ async def forget_before(transaction: AsyncConnection, inbox: Table, moment: date
     return result.rowcount
 
 
-ROWS_A_STATEMENT = 400
-"""Two values a row stay below the 999 bound parameters of an old SQLite."""
+@cache
+def _statement(inbox: Table, dialect: str) -> ReturningInsert[str]:
+    """Made once a table; SQLAlchemy cuts many rows into as many statements as the database takes."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(inbox)
+    statement: ReturningInsert[str] = insert.on_conflict_do_nothing(index_elements=["message_id"]).returning(
+        inbox.c.message_id
+    )
+    return statement

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import topic_named
@@ -35,28 +37,21 @@ async def enqueue(
     """
     if not events:
         return []
-    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(outbox)
     by_id = {event.id: event for event in events}
-    written: list[Waiting] = []
-    for start in range(0, len(events), ROWS_A_STATEMENT):
-        rows = [
-            {
-                "event_id": event.id,
-                "topic": event.topic.name,
-                "body": event.body,
-                "source": event.source,
-                "traceparent": event.traceparent,
-                "owner": owner,
-                "created_at": now,
-            }
-            for event in events[start : start + ROWS_A_STATEMENT]
-        ]
-        result = await transaction.execute(
-            insert.values(rows)
-            .on_conflict_do_nothing(index_elements=["event_id"])
-            .returning(outbox.c.outbox_id, outbox.c.event_id)
-        )
-        written += [Waiting(row.outbox_id, by_id[row.event_id]) for row in result]
+    rows = [
+        {
+            "event_id": event.id,
+            "topic": event.topic.name,
+            "body": event.body,
+            "source": event.source,
+            "traceparent": event.traceparent,
+            "owner": owner,
+            "created_at": now,
+        }
+        for event in events
+    ]
+    result = await transaction.execute(_statement(outbox, transaction.dialect.name), rows)
+    written = [Waiting(outbox_id, by_id[event_id]) for outbox_id, event_id in result]
     return sorted(written, key=lambda row: row.outbox_id)
 
 
@@ -92,5 +87,14 @@ async def forget_before(transaction: AsyncConnection, outbox: Table, moment: dat
     return result.rowcount
 
 
-ROWS_A_STATEMENT = 100
+@cache
+def _statement(outbox: Table, dialect: str) -> ReturningInsert[int, str]:
+    """Made once a table; SQLAlchemy cuts many rows into as many statements as the database takes, in their order."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(outbox)
+    statement: ReturningInsert[int, str] = insert.on_conflict_do_nothing(index_elements=["event_id"]).returning(
+        outbox.c.outbox_id, outbox.c.event_id
+    )
+    return statement
+
+
 IDS_A_STATEMENT = 500

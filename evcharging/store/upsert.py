@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,10 +21,16 @@ async def upsert(transaction: AsyncConnection, table: Table, rows: Sequence[dict
     """
     if not rows:
         return
-    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(table)
+    await transaction.execute(_statement(table, transaction.dialect.name), list(rows))
+
+
+@cache
+def _statement(table: Table, dialect: str) -> Insert:
+    """Made once a table: to make it and find its compiled form again costs more than to execute it."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     key = [column.name for column in table.primary_key]
-    statement = insert.on_conflict_do_update(
+    statement: Insert = insert.on_conflict_do_update(
         index_elements=key,
         set_={column.name: insert.excluded[column.name] for column in table.columns if column.name not in key},
     )
-    await transaction.execute(statement, list(rows))
+    return statement

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Table, and_, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, RowMapping, Select, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.domain.states import ChargePointState
@@ -57,12 +58,14 @@ METERED = (
 )
 SQLITE_METERING = f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in METERED)} WHERE session_id = ?"  # noqa: S608
 R = TypeVar("R", RequestRow, SessionRow, CommandRow)
+KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+ACTIVE_AT = select(tables.sessions).where(tables.sessions.c.status == "ACTIVE").where(tables.sessions.c.cp_id.in_(KEYS))
 IDS_A_STATEMENT = 500
 
 
 async def charge_points(transaction: AsyncConnection, cp_ids: Iterable[str]) -> dict[str, ChargePointRow]:
     """The charge points of those ids that are known."""
-    rows = await _by_key(transaction, tables.charge_points, tables.charge_points.c.cp_id, cp_ids)
+    rows = await _by_key(transaction, tables.charge_points, cp_ids)
     return {row["cp_id"]: _charge_point(row) for row in rows}
 
 
@@ -113,7 +116,7 @@ async def save_charge_points(transaction: AsyncConnection, rows: Sequence[Charge
 
 async def requests(transaction: AsyncConnection, request_ids: Iterable[str]) -> dict[str, RequestRow]:
     """The requests of those ids that are known."""
-    rows = await _by_key(transaction, tables.requests, tables.requests.c.request_id, request_ids)
+    rows = await _by_key(transaction, tables.requests, request_ids)
     return {row["request_id"]: RequestRow(**row) for row in rows}
 
 
@@ -124,7 +127,7 @@ async def save_requests(transaction: AsyncConnection, rows: Sequence[RequestRow]
 
 async def sessions(transaction: AsyncConnection, session_ids: Iterable[str]) -> dict[str, SessionRow]:
     """The sessions of those ids that are known."""
-    rows = await _by_key(transaction, tables.sessions, tables.sessions.c.session_id, session_ids)
+    rows = await _by_key(transaction, tables.sessions, session_ids)
     return {row["session_id"]: _session(row) for row in rows}
 
 
@@ -132,9 +135,7 @@ async def active_sessions_at(transaction: AsyncConnection, cp_ids: Iterable[str]
     """The active sessions at those charge points."""
     found: list[SessionRow] = []
     for part in _parts(cp_ids):
-        result = await transaction.execute(
-            select(tables.sessions).where(tables.sessions.c.status == "ACTIVE").where(tables.sessions.c.cp_id.in_(part))
-        )
+        result = await transaction.execute(ACTIVE_AT, {"keys": part})
         found += [_session(row) for row in result.mappings()]
     return found
 
@@ -207,7 +208,7 @@ async def end_requests(transaction: AsyncConnection, ended: Sequence[SessionRow]
 
 async def commands(transaction: AsyncConnection, command_ids: Iterable[str]) -> dict[str, CommandRow]:
     """The commands of those ids that are known."""
-    rows = await _by_key(transaction, tables.commands, tables.commands.c.command_id, command_ids)
+    rows = await _by_key(transaction, tables.commands, command_ids)
     return {row["command_id"]: CommandRow(**row) for row in rows}
 
 
@@ -242,11 +243,18 @@ async def touch_charge_points(transaction: AsyncConnection, seen: dict[str, date
         )
 
 
-async def _by_key(transaction: AsyncConnection, table: Table, column: Any, keys: Iterable[str]) -> list[RowMapping]:
+async def _by_key(transaction: AsyncConnection, table: Table, keys: Iterable[str]) -> list[RowMapping]:
     found: list[RowMapping] = []
     for part in _parts(keys):
-        found += (await transaction.execute(select(table).where(column.in_(part)))).mappings().all()
+        found += (await transaction.execute(_with_keys(table), {"keys": part})).mappings().all()
     return found
+
+
+@cache
+def _with_keys(table: Table) -> Select[Any]:
+    """Made once a table: to make it and find its compiled form again costs more than to execute it."""
+    (key,) = table.primary_key
+    return select(table).where(key.in_(KEYS))
 
 
 async def _upsert(transaction: AsyncConnection, table: Table, rows: Sequence[R]) -> None:

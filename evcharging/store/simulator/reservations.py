@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import RowMapping, and_, insert, or_, select, update
+from sqlalchemy import RowMapping, and_, bindparam, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.simulator.rows import ReservationRow, ReservationStatus
@@ -15,6 +15,11 @@ from evcharging.store.simulator.tables import reservations
 __all__ = ["add", "asked_by_commands", "lapsed", "of_request", "save", "standing_at"]
 
 IDS_A_STATEMENT = 500
+STANDING_AT = (
+    select(reservations)
+    .where(reservations.c.ended_at.is_(None))
+    .where(reservations.c.cp_id.in_(bindparam("cp_ids", expanding=True)))
+)
 
 
 async def add(transaction: AsyncConnection, row: ReservationRow) -> ReservationRow:
@@ -39,9 +44,7 @@ async def standing_at(transaction: AsyncConnection, cp_ids: Iterable[str]) -> li
     found: list[ReservationRow] = []
     for start in range(0, len(wanted), IDS_A_STATEMENT):
         part = wanted[start : start + IDS_A_STATEMENT]
-        result = await transaction.execute(
-            select(reservations).where(reservations.c.ended_at.is_(None)).where(reservations.c.cp_id.in_(part))
-        )
+        result = await transaction.execute(STANDING_AT, {"cp_ids": part})
         found += [_row(row) for row in result.mappings()]
     return found
 
