@@ -206,7 +206,7 @@ class Recorder:
     def _meters(self) -> Iterator[tuple[str, float, float]]:
         """What each station draws that draws anything, or did when it was last looked at."""
         now = self._now()
-        drawing = dict.fromkeys([*self._view.supplying(), *self._swarm.drawing(), *self._last])
+        drawing = dict.fromkeys([*self._view.supplying, *self._swarm.drawing(), *self._last])
         for station_id in drawing:
             kw, kwh = self._meter(station_id, now)
             if kw > 0 or station_id in self._last:

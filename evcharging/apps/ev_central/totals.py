@@ -41,8 +41,7 @@ def totals_of(sums: Totals | None, view: NetworkView, swarm: SwarmView) -> Total
         view: the charge points now.
         swarm: the simulated stations now.
     """
-    supplying = frozenset(view.supplying())
-    beyond = swarm.beyond(view, supplying)
+    beyond = swarm.beyond(view.known, view.supplying)
     energy_kwh = earnings = None
     code = view.currency if sums is None else sums.currency
     if sums is not None:
@@ -55,5 +54,5 @@ def totals_of(sums: Totals | None, view: NetworkView, swarm: SwarmView) -> Total
         "earnings": earnings,
         "currency": code,
         "stations": len(view) + beyond.stations,
-        "running": len(supplying) + beyond.online,
+        "running": len(view.supplying) + beyond.online,
     }

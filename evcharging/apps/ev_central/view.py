@@ -7,9 +7,10 @@ of charge points, which is bounded too, whether or not anybody takes the changes
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,6 +65,7 @@ class NetworkView:
         self._points: dict[str, ChargePointPicture] = {}
         self._ids: list[str] = []
         self._states: Counter[ChargePointState] = Counter()
+        self._supplying: set[str] = set()
         self._alerts: OrderedDict[str, Alert] = OrderedDict()
         self._health_due: OrderedDict[str, datetime] = OrderedDict()
         self._changed: dict[str, None] = {}
@@ -97,9 +99,15 @@ class NetworkView:
         """How many charge points are in each state."""
         return {state: self._states[state] for state in ChargePointState}
 
-    def supplying(self) -> Sequence[str]:
-        """The charge points that are supplying, in no order."""
-        return [cp_id for cp_id, point in self._points.items() if point.state is ChargePointState.SUPPLYING]
+    @property
+    def known(self) -> AbstractSet[str]:
+        """The charge points there are; it follows what comes."""
+        return self._points.keys()
+
+    @property
+    def supplying(self) -> AbstractSet[str]:
+        """The charge points that are supplying; it follows what comes."""
+        return self._supplying
 
     def apply(self, message: Message, received_at: datetime) -> bool:
         """Take one message in. False where it changes nothing that is shown: repeated, late, or beyond a bound."""
@@ -126,7 +134,8 @@ class NetworkView:
         if point is None:
             return False
         self._states[point.state] -= 1
-        self._ids.remove(cp_id)
+        self._supplying.discard(cp_id)
+        del self._ids[bisect_left(self._ids, cp_id)]
         self._health_due.pop(cp_id, None)
         self._changed.pop(cp_id, None)
         self._gone.append(cp_id)
@@ -197,6 +206,10 @@ class NetworkView:
         if point.state is not before:
             self._states[before] -= 1
             self._states[point.state] += 1
+            if point.state is ChargePointState.SUPPLYING:
+                self._supplying.add(cp_id)
+            else:
+                self._supplying.discard(cp_id)
         return self._touch(cp_id)
 
     def _apply_status(self, status: Status, received_at: datetime) -> bool:

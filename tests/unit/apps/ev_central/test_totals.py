@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from evcharging.apps.ev_central.swarm_view import SwarmView
@@ -66,3 +66,25 @@ def test_before_the_database_was_asked_energy_and_money_are_unknown() -> None:
     station(swarm, "PY-SIM-0001", "charging", 9_000.0)
     totals = totals_of(None, view, swarm)
     assert (totals["energy_kwh"], totals["earnings"], totals["stations"]) == (None, None, 3)
+
+
+def test_who_runs_is_counted_anew_as_states_change_and_words_run_out() -> None:
+    view, swarm = network()
+
+    def running() -> int:
+        return totals_of(SUMS, view, swarm)["running"]
+
+    holds = SwarmStatus(ts=NOON, station_id="PY-SIM-0001", state="available", profile="idle", holds_s=30)
+    swarm.apply(holds, NOON)
+    assert running() == 2
+    swarm.expire(NOON + timedelta(seconds=31))
+    assert running() == 1
+    idle = Status(ts=NOON, cp_id="CP-001", state=ChargePointState.ACTIVATED, source=StatusSource.ENGINE)
+    view.apply(idle, NOON)
+    assert running() == 0
+    view.apply(idle.model_copy(update={"state": ChargePointState.SUPPLYING}), NOON)
+    swarm.apply(holds, NOON)
+    assert running() == 2
+    view.forget("CP-001")
+    swarm.forget("swarm.status", "PY-SIM-0001")
+    assert (running(), totals_of(SUMS, view, swarm)["stations"]) == (0, 1)
