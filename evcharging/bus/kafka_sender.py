@@ -68,24 +68,35 @@ class _Lane:
 
 
 class _Beat:
-    """Lets lanes go at once when it has been quiet, else together at the next beat: one request carries them all."""
+    """Lets lanes go at once when it has been quiet, else together at the next beat: one request carries them all.
+
+    Lanes that are filled together go together, so that of several events of one cause none waits for the next beat.
+    """
 
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
         self._next_at = 0.0
+        self._open = False
         self._going: asyncio.Future[None] | None = None
 
     async def wait(self) -> None:
         """Return now or with the next beat."""
+        if self._open:
+            return
         loop = asyncio.get_running_loop()
         now = loop.time()
         if self._going is None:
             if now >= self._next_at:
                 self._next_at = now + self._period_s
+                self._open = True
+                loop.call_soon(self._close)  # after the lanes that were filled by now
                 return
             self._going = loop.create_future()
             loop.call_at(self._next_at, self._go)
         await asyncio.shield(self._going)
+
+    def _close(self) -> None:
+        self._open = False
 
     def _go(self) -> None:
         going, self._going = self._going, None

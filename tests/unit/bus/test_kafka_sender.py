@@ -26,6 +26,18 @@ async def test_the_first_goes_at_once_and_those_that_follow_go_together() -> Non
     assert sorted(went[1:]) == [f"follower-{number}" for number in range(5)]
 
 
+async def test_those_that_are_filled_together_go_together_at_once() -> None:
+    beat = _Beat(period_s=60)
+    together = [asyncio.create_task(beat.wait()) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert all(task.done() for task in together)
+    await asyncio.sleep(0)
+    late = asyncio.create_task(beat.wait())
+    await asyncio.sleep(0)
+    assert not late.done()
+    late.cancel()
+
+
 async def test_after_a_pause_the_next_goes_at_once_again() -> None:
     beat = _Beat(period_s=0.001)
     await beat.wait()
