@@ -168,8 +168,8 @@ def effective_state(whole: ChargePointState, connector: ChargePointState) -> Cha
 def roll_up(states: Mapping[int, ChargePointState]) -> ChargePointState:
     """Return the charge point's state from those of its connectors by id; 0 is the whole, DISCONNECTED where missing.
 
-    FAULT or DISCONNECTED if the whole is; STOPPED if the whole is and no connector is SUPPLYING (there are chargers that
-    say so of the whole while a session runs on); else SUPPLYING if any connector is, else ACTIVATED if any is (or none
+    FAULT or DISCONNECTED if the whole is; STOPPED if the whole is and no connector is SUPPLYING (some chargers say so of
+    the whole while a session runs on); else SUPPLYING if any connector is, else ACTIVATED if any is (or none
     is known). Where no connector can serve: FAULT if any connector is, else STOPPED if any is, else DISCONNECTED.
     """
     whole = states.get(WHOLE_CHARGE_POINT, ChargePointState.DISCONNECTED)

@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 
+CONNECT_FIRST = "its engine has to be started, or its station has to connect to the gateway, first"
+
+
 class CentralError(Exception):
     """The base of everything Central refuses."""
 
@@ -68,7 +71,8 @@ class StateForbids(CentralError):
     """The charge point's state does not allow what was asked."""
 
     def __init__(self, cp_id: str, state: ChargePointState, wanted: str, *, why: str = "") -> None:
-        super().__init__(f"{cp_id} is {state.value}: cannot {wanted}{f' ({why})' if why else ''}")
+        remedy = "" if state is not ChargePointState.DISCONNECTED else f"; {CONNECT_FIRST}"
+        super().__init__(f"{cp_id} is {state.value}: cannot {wanted}{f' ({why})' if why else ''}{remedy}")
         self.cp_id = cp_id
         self.state = state
         self.wanted = wanted

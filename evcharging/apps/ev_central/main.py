@@ -30,9 +30,10 @@ from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.sweep import Sweep
 from evcharging.apps.ev_central.tcp_server import TcpControlPlane
 from evcharging.apps.ev_central.transactions import Transactions
-from evcharging.apps.ev_central.view import NetworkView
+from evcharging.apps.ev_central.view import MOST_CHARGE_POINTS, NetworkView
 from evcharging.apps.ev_central.view_reader import ViewReader
 from evcharging.apps.runtime.errors import UsageError
+from evcharging.apps.runtime.garbage import collected_seldom
 from evcharging.apps.runtime.http import bind, is_loopback, serving
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.apps.runtime.service import run_service, until_stopped
@@ -47,6 +48,7 @@ from evcharging.mqtt.observer import UnitObserver
 from evcharging.mqtt.site import site_messages
 from evcharging.store.database import DatabaseUnavailable
 from evcharging.store.simulator import network, tables
+from evcharging.store.simulator.stations import list_stations
 
 __all__ = ["main", "serve"]
 
@@ -83,7 +85,8 @@ async def serve(settings: CentralSettings, stop: asyncio.Event) -> None:
         prices = await until_stopped(stop, foundations.prices())
         if prices is not None:
             central = _Central(settings, foundations, bus, prices)
-            await central.run(stop, http_socket, tcp_socket)
+            with collected_seldom():
+                await central.run(stop, http_socket, tcp_socket)
     finally:
         await bus.stop()
         await foundations.close()
@@ -269,6 +272,8 @@ class _Central:
                     states={number: connector.state for number, connector in point.connectors.items()},
                     last_seen=point.last_seen_at,
                 )
+            for station in await list_stations(transaction, limit=MOST_CHARGE_POINTS):
+                self._view.remember(station.cp_id, source=StatusSource.OCPP)
 
 
 async def _failing_with(task: asyncio.Task[None]) -> None:

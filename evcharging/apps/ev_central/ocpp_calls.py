@@ -37,6 +37,8 @@ __all__ = ["ANSWER_WITHIN_S", "OcppCalls"]
 ANSWER_WITHIN_S = 30.0
 MOST_CALLS = 1_000
 DEFAULT_VERSION = OcppVersion.V16
+NEVER_CONNECTED = "it is registered and has never connected: have it connect to the gateway, at /ocpp/ and its id"
+AWAY = "it has no connection to a gateway; wait until it is back (GET /cp tells)"
 
 
 class OcppCalls:
@@ -87,7 +89,7 @@ class OcppCalls:
         if point is None:
             if await find_station(work.transaction, cp_id) is None:
                 raise UnknownChargePoint(cp_id)
-            raise NotConnected(cp_id, "it is registered and has never connected")
+            raise NotConnected(cp_id, NEVER_CONNECTED)
         try:
             version = OcppVersion(point.ocpp_version or DEFAULT_VERSION)
         except ValueError:
@@ -103,7 +105,7 @@ class OcppCalls:
         if point.source != StatusSource.OCPP.value:
             raise NotConnected(cp_id, f"it speaks no OCPP (source {point.source or 'unknown'})")
         if is_out_of_touch(point):
-            raise NotConnected(cp_id, "it has no connection to a gateway")
+            raise NotConnected(cp_id, NEVER_CONNECTED if point.last_seen_at is None else AWAY)
         return work.order(
             CommandAction.OCPP_CALL,
             cp_id,

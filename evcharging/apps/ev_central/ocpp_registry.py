@@ -51,7 +51,7 @@ class OcppRegistry:
 
     async def tokens(self, *, after: str | None = None, limit: int) -> Sequence[TokenRow]:
         """Tokens by idTag."""
-        async with self._transactions.database.begin() as transaction:
+        async with self._transactions.database.read() as transaction:
             return await tokens.list_tokens(transaction, after=after, limit=limit)
 
     async def token(self, id_tag: str) -> TokenRow:
@@ -130,7 +130,7 @@ class OcppRegistry:
 
     async def stations(self, *, after: str | None = None, limit: int) -> Sequence[StationRow]:
         """Registered stations by id."""
-        async with self._transactions.database.begin() as transaction:
+        async with self._transactions.database.read() as transaction:
             return await stations.list_stations(transaction, after=after, limit=limit)
 
     async def station(self, cp_id: str) -> StationRow:
@@ -139,7 +139,7 @@ class OcppRegistry:
         Raises:
             UnknownRegistration
         """
-        async with self._transactions.database.begin() as transaction:
+        async with self._transactions.database.read() as transaction:
             row = await stations.find_station(transaction, cp_id)
         if row is None:
             raise UnknownRegistration(cp_id)
@@ -184,10 +184,13 @@ class OcppRegistry:
             )
             await stations.save_station(work.transaction, row)
             await _announce(work, cp_id, row)
+            _make_known(work, cp_id)
         return row, known is None
 
-    async def delete_station(self, cp_id: str) -> None:
+    async def delete_station(self, cp_id: str) -> bool:
         """Withdraw a registration, also from gateways' memory.
+
+        Returns whether nothing is known of the station any more: it has never connected.
 
         Raises:
             UnknownRegistration
@@ -198,6 +201,7 @@ class OcppRegistry:
                 raise UnknownRegistration(cp_id)
             await stations.delete_station(work.transaction, cp_id)
             await _announce(work, cp_id, None)
+            return await stations.forget_if_never_seen(work.transaction, cp_id)
 
     async def announce(self) -> None:
         """Tell gateways everything again; waits for the database where it is away."""
@@ -227,6 +231,7 @@ class OcppRegistry:
             of_engines = engines_among(work, work.charge_points)
             for row in found:
                 announce_id(work, row.cp_id, row, held_by_engine=row.cp_id in of_engines)
+                _make_known(work, row.cp_id)
         return found[-1].cp_id if len(found) == TOLD_AT_ONCE else None
 
     async def _announce_engines(self, _after: str | None) -> None:
@@ -249,3 +254,11 @@ async def _known_token(work: Work, id_tag: str) -> TokenRow:
 async def _announce(work: Work, cp_id: str, row: StationRow | None) -> None:
     await work.load(cp_ids=[cp_id])
     announce_id(work, cp_id, row, held_by_engine=bool(engines_among(work, [cp_id])))
+
+
+def _make_known(work: Work, cp_id: str) -> None:
+    """A station is a charge point from its registration on: known everywhere, and DISCONNECTED until it connects."""
+    point = work.charge_point(cp_id)
+    if point.source != StatusSource.OCPP.value and holder_of(point.source, point.state) is None:
+        point.source = StatusSource.OCPP.value
+        work.changed(point)

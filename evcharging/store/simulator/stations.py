@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from evcharging.store.simulator.tables import charging_profiles, ocpp_stations
+from evcharging.store.simulator.tables import charge_points, charging_profiles, ocpp_stations
 from evcharging.store.upsert import upsert
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "delete_station",
     "find_profile",
     "find_station",
+    "forget_if_never_seen",
     "list_profiles",
     "list_stations",
     "save_station",
@@ -77,6 +78,19 @@ async def save_station(transaction: AsyncConnection, row: StationRow) -> None:
 async def delete_station(transaction: AsyncConnection, cp_id: str) -> None:
     """Take a registration out."""
     await transaction.execute(delete(ocpp_stations).where(ocpp_stations.c.cp_id == cp_id))
+
+
+async def forget_if_never_seen(transaction: AsyncConnection, cp_id: str) -> bool:
+    """Take out the charge point of a station that was only ever registered. False where there is more to it."""
+    points = charge_points.c
+    result = await transaction.execute(
+        delete(charge_points)
+        .where(points.cp_id == cp_id)
+        .where(points.source == "ocpp")
+        .where(points.last_seen_at.is_(None))
+        .where(points.health_url.is_(None))
+    )
+    return result.rowcount > 0
 
 
 async def find_profile(transaction: AsyncConnection, profile_id: int) -> ProfileRow | None:

@@ -13,6 +13,7 @@ from evcharging.apps.ev_central.api.ocpp_models import RegistrationChange, Regis
 from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
 from evcharging.apps.ev_central.ocpp_errors import InvalidValue
 from evcharging.messages.base import CpId
+from evcharging.messages.charge_points import StatusSource
 
 __all__ = ["router"]
 
@@ -52,7 +53,10 @@ async def list_stations(
     },
 )
 async def register_station(parts: PartsOf, body: StationRegistrationBody, response: Response) -> RegistrationOut:
-    """Gateways know it at once. The password is stored as its argon2 hash and cannot be read again."""
+    """Gateways know it at once, and it is a charge point that is DISCONNECTED until it connects.
+
+    The password is stored as its argon2 hash and cannot be read again.
+    """
     registration, new = await _register(parts, body.cp_id, body)
     response.headers["Location"] = f"/api/v1/ocpp-stations/{body.cp_id}"
     if not new:
@@ -91,8 +95,9 @@ async def change_station(parts: PartsOf, cp_id: OfPath, body: RegistrationChange
     responses=errors("unknown_registration", "database_unavailable", writes=True),
 )
 async def delete_station(parts: PartsOf, cp_id: OfPath) -> None:
-    """It may not connect again, unless registration is open. What is known of its sessions stays."""
-    await parts.registry.delete_station(cp_id)
+    """It may not connect again, unless registration is open. What is known of it stays, if it ever was connected."""
+    if await parts.registry.delete_station(cp_id):
+        parts.view.forget(cp_id)
 
 
 async def _register(parts: Parts, cp_id: str, body: RegistrationChange) -> tuple[RegistrationOut, bool]:
@@ -104,4 +109,5 @@ async def _register(parts: Parts, cp_id: str, body: RegistrationChange) -> tuple
         heartbeat_interval_s=body.heartbeat_interval_s,
         configuration=body.configuration,
     )
+    parts.view.remember(cp_id, source=StatusSource.OCPP)
     return RegistrationOut.of(row), new

@@ -14,6 +14,8 @@ import pytest
 
 from evcharging.messages.commands import Command, CommandOutcome
 from evcharging.store.gateway import tables
+from evcharging.store.simulator.stations import StationRow, save_station
+from tests.support.central import START as NOW
 from tests.support.ocpp import DISCONNECTED, Station
 from tests.support.web import WebRig, running_web
 
