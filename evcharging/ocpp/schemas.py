@@ -1,7 +1,8 @@
 """The standard's own JSON schemas, as the `ocpp` package carries them, compiled once at first use.
 
-Validation is jsonschema-rs: 1 to 2 µs for a MeterValues request, where jsonschema takes hundreds. Timestamps are not
-held to RFC 3339 here, since chargers leave the time zone out: `evcharging.ocpp.timestamps` reads them.
+Validation is jsonschema-rs: 1 to 2 µs for a MeterValues request, where jsonschema takes hundreds. What chargers send is
+not held to RFC 3339 here, since they leave the time zone out: `evcharging.ocpp.timestamps` reads it. What people ask of
+chargers is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import jsonschema_rs
 from evcharging.ocpp.errors import CallRejected, Fault
 from evcharging.ocpp.versions import OcppVersion
 
-__all__ = ["actions", "check_definition", "check_request", "check_response"]
+__all__ = ["actions", "check_definition", "check_order", "check_request", "check_response"]
 
 _FOLDERS = {OcppVersion.V16: "v16", OcppVersion.V201: "v201", OcppVersion.V21: "v21"}
 
@@ -52,6 +53,18 @@ def check_request(
         schema = _REQUESTS[version, action] = _load(version, action, request=True)
     if not schema.strict.is_valid(payload):
         schema.refuse(payload, tolerate_unknown)
+
+
+def check_order(version: OcppVersion, action: str, payload: dict[str, Any]) -> None:
+    """As `check_request`, for what somebody asks of a charger: a date and time must be one, with its zone.
+
+    Raises:
+        CallRejected: as there; the description says what was expected of a time.
+    """
+    check_request(version, action, payload)
+    validator = _order_validator(version, action)
+    if not validator.is_valid(payload):
+        _raise_for(_worst(validator, payload))
 
 
 def check_response(
@@ -101,6 +114,9 @@ _RESPONSES: dict[tuple[OcppVersion, str], _Schema] = {}
 
 def _raise_for(error: jsonschema_rs.ValidationError) -> None:
     where = ".".join(str(part) for part in error.instance_path) or "payload"
+    if error.kind.name == "format":
+        text = f"{where}: expected a date and time with its zone, as in 2026-01-31T12:00:00Z, got {error.instance!r}"
+        raise CallRejected(Fault.TYPE_CONSTRAINT, text[:255])
     fault = _FAULTS.get(error.kind.name, Fault.PROPERTY_CONSTRAINT)
     raise CallRejected(fault, f"{where}: {error.message}"[:255])
 
@@ -119,10 +135,20 @@ def _load(version: OcppVersion, action: str, *, request: bool) -> _Schema:
 
 
 @cache
+def _order_validator(version: OcppVersion, action: str) -> jsonschema_rs.Validator:
+    return _with_times(_read(version, action, request=True))
+
+
+def _with_times(schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    """Of the formats only times are checked: a place for files may be a URI that is relative."""
+    return jsonschema_rs.validator_for(schema, validate_formats=True, formats={"uri": lambda _: True})
+
+
+@cache
 def _field_validator(version: OcppVersion, action: str, field: str) -> jsonschema_rs.Validator:
     schema = _read(version, action, request=True)
     part = {key: value for key, value in schema.items() if key in ("$schema", "definitions")}
-    return jsonschema_rs.validator_for({**part, **schema["properties"][field]}, validate_formats=False)
+    return _with_times({**part, **schema["properties"][field]})
 
 
 def _read(version: OcppVersion, action: str, *, request: bool) -> dict[str, Any]:

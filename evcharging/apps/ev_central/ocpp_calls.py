@@ -28,7 +28,7 @@ from evcharging.messages.charge_points import StatusSource
 from evcharging.messages.commands import CommandAction, CommandOutcome, Reply
 from evcharging.messages.envelope import new_traceparent
 from evcharging.ocpp.errors import CallRejected
-from evcharging.ocpp.schemas import check_request
+from evcharging.ocpp.schemas import check_order
 from evcharging.ocpp.versions import OcppVersion
 from evcharging.store.simulator.stations import find_station
 
@@ -98,7 +98,7 @@ class OcppCalls:
         if action not in known:
             raise UnknownAction(action, version.value, sorted(known))
         try:
-            check_request(version, action, payload)
+            check_order(version, action, payload)
         except CallRejected as error:
             pointer, _, detail = error.description.partition(": ")
             raise InvalidValue(_pointer(pointer), detail or error.description) from None

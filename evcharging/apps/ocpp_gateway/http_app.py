@@ -21,7 +21,7 @@ from evcharging.apps.runtime.http import metrics_response
 from evcharging.messages.base import rfc3339
 from evcharging.messages.commands import CommandOutcome, Reply
 from evcharging.ocpp.errors import CallRejected, Fault
-from evcharging.ocpp.schemas import check_request
+from evcharging.ocpp.schemas import check_order
 
 __all__ = ["StandaloneApi", "gateway_app"]
 
@@ -95,7 +95,7 @@ def _standalone_routes(api: StandaloneApi) -> list[Route]:
         if isinstance(payload, Response):
             return payload
         try:
-            check_request(link.version, action, payload)
+            check_order(link.version, action, payload)
         except CallRejected as error:
             if error.fault is Fault.NOT_IMPLEMENTED:
                 return _problem(404, "Unknown action", error.description)

@@ -7,7 +7,7 @@ from evcharging.apps.ocpp_gateway.dialect import Ask, Dialect, Payload
 from evcharging.apps.ocpp_gateway.verdicts import Outcome, accepted, refused
 from evcharging.messages.commands import CommandOutcome
 from evcharging.ocpp.errors import CallFailed, CallRejected, CallTimedOut, ConnectionLost, InvalidAnswer, error_code
-from evcharging.ocpp.schemas import check_request
+from evcharging.ocpp.schemas import check_order
 
 __all__ = ["NOT_CONNECTED", "StationCalls"]
 
@@ -47,7 +47,7 @@ class StationCalls:
         if point.link is None:
             return NOT_CONNECTED
         try:
-            check_request(point.link.version, action, payload)
+            check_order(point.link.version, action, payload)
         except CallRejected as error:
             return refused(error_code(error.fault, point.link.version), error.description)
         barred = _barred(point, dialect, action)

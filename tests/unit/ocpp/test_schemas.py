@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evcharging.ocpp.errors import CallRejected, Fault
-from evcharging.ocpp.schemas import actions, check_definition, check_request, check_response
+from evcharging.ocpp.schemas import actions, check_definition, check_order, check_request, check_response
 from evcharging.ocpp.versions import OcppVersion
 
 V16, V201 = OcppVersion.V16, OcppVersion.V201
@@ -113,3 +113,40 @@ def test_a_response_is_held_to_its_own_schema():
     check_response(V16, "Heartbeat", {"currentTime": "2026-01-31T12:00:00Z"})
     with pytest.raises(CallRejected):
         check_response(V16, "Heartbeat", {})
+
+
+class TestWhatIsAskedOfAStation:
+    RESERVATION = {"connectorId": 1, "idTag": "TAG", "reservationId": 7}  # noqa: RUF012
+
+    @pytest.mark.parametrize("moment", ["2026-11-21T18:00:00Z", "2026-11-21T18:00:00.5+02:00"])
+    def test_a_time_with_its_zone_is_taken(self, moment: str) -> None:
+        check_order(OcppVersion.V16, "ReserveNow", {**self.RESERVATION, "expiryDate": moment})
+
+    @pytest.mark.parametrize("moment", ["tomorrow", "", "2026-11-21", "2026-11-21T18:00:00", "2026-13-21T18:00:00Z"])
+    def test_what_is_no_time_is_refused_with_what_was_expected(self, moment: str) -> None:
+        expected = f"expiryDate: expected a date and time with its zone, as in 2026-01-31T12:00:00Z, got {moment!r}"
+        with pytest.raises(CallRejected) as refused:
+            check_order(OcppVersion.V16, "ReserveNow", {**self.RESERVATION, "expiryDate": moment})
+        assert (refused.value.fault, refused.value.description) == (Fault.TYPE_CONSTRAINT, expected)
+
+    def test_a_time_within_is_named_by_its_place(self) -> None:
+        schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}]}
+        profile = {
+            "chargingProfileId": 1,
+            "stackLevel": 0,
+            "chargingProfilePurpose": "TxDefaultProfile",
+            "chargingProfileKind": "Absolute",
+            "chargingSchedule": {**schedule, "startSchedule": "noon"},
+        }
+        with pytest.raises(CallRejected, match=r"csChargingProfiles\.chargingSchedule\.startSchedule: expected a date"):
+            check_order(OcppVersion.V16, "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile})
+
+    def test_a_place_for_files_may_be_any_text(self) -> None:
+        check_order(OcppVersion.V16, "GetDiagnostics", {"location": "uploads/here"})
+
+    def test_what_stations_say_is_not_held_to_it(self) -> None:
+        check_request(OcppVersion.V16, "ReserveNow", {**self.RESERVATION, "expiryDate": "2026-11-21T18:00:00"})
+
+    def test_what_else_is_wrong_is_told_as_ever(self) -> None:
+        with pytest.raises(CallRejected, match="expiryDate"):
+            check_order(OcppVersion.V16, "ReserveNow", self.RESERVATION)

@@ -162,9 +162,65 @@ async def test_a_charge_point_that_cannot_be_called_is_told_as_unknown_or_not_co
 
 async def test_a_station_that_is_registered_and_has_never_connected_is_known(web):
     await web.http.post("/api/v1/ocpp-stations", json={"cp_id": "ST-1"})
+    shown = (await web.http.get("/cp/ST-1")).json()
+    assert (shown["state"], shown["source"], shown["last_seen"]) == ("DISCONNECTED", "ocpp", None)
+    assert [point["cp_id"] for point in (await web.http.get("/cp")).json()] == ["ST-1"]
+    for path in ("transactions", "reservations", "frames"):
+        answer = await web.http.get(f"/api/v1/ocpp/ST-1/{path}")
+        assert (answer.status_code, answer.json()) == (200, [])
     answer = await web.http.post("/api/v1/ocpp/ST-1/Reset", json={"type": "Soft"})
     assert (answer.status_code, answer.json()["code"]) == (409, "not_connected")
-    assert (await web.http.get("/api/v1/ocpp/ST-1/transactions")).json() == []
+    assert "never connected: have it connect to the gateway" in answer.json()["detail"]
+    orders = {"start": {"driver_id": "driver-zoe"}, "stop": None, "resume": None, "inject": {"kind": "fault"}}
+    for order, body in orders.items():
+        answer = await web.http.post(f"/cp/ST-1/{order}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "state_forbids"), order
+        assert "connect to the gateway, first" in answer.json()["detail"]
+    assert (await web.http.post("/cp/ST-1/health", json={"healthy": True})).status_code == 200
+
+
+async def test_a_station_that_never_connected_is_forgotten_with_its_registration(web):
+    await web.http.post("/api/v1/ocpp-stations", json={"cp_id": "ST-1"})
+    assert (await web.http.delete("/api/v1/ocpp-stations/ST-1")).status_code == 204
+    assert (await web.http.get("/cp/ST-1")).status_code == 404
+    answers = [
+        await web.http.post("/api/v1/ocpp/ST-1/Reset", json={"type": "Soft"}),
+        await web.http.post("/cp/ST-1/start", json={"driver_id": "driver-zoe"}),
+        await web.http.get("/api/v1/ocpp/ST-1/transactions"),
+    ]
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "unknown_charge_point")}
+
+
+async def test_one_that_has_been_connected_stays_known_without_its_registration(web, station):
+    await web.http.post("/api/v1/ocpp-stations", json={"cp_id": "ST-1"})
+    await web.http.delete("/api/v1/ocpp-stations/ST-1")
+    assert (await web.http.get("/cp/ST-1")).json()["state"] == "ACTIVATED"
+
+
+async def test_a_station_that_was_registered_before_it_counted_as_a_charge_point_is_entered_at_the_start(web):
+    async with web.core.database.begin() as transaction:
+        row = StationRow(cp_id="ST-1", security_profile=0, boot_status="Accepted", created_at=NOW, changed_at=NOW)
+        await save_station(transaction, row)
+    answer = await web.http.post("/api/v1/ocpp/ST-1/Reset", json={"type": "Soft"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_connected")
+    await web.registry.announce()
+    assert await web.core.known_states() == {"ST-1": "DISCONNECTED"}
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_a_time_that_is_none_is_refused_before_anything_is_sent(web, version):
+    await connected(web, version=version)
+    payload = (
+        {"connectorId": 1, "expiryDate": "tomorrow", "idTag": "TAG", "reservationId": 1}
+        if version == "1.6"
+        else {"id": 1, "expiryDateTime": "tomorrow", "idToken": {"idToken": "TAG", "type": "Central"}}
+    )
+    answer = await web.http.post("/api/v1/ocpp/ST-1/ReserveNow", json=payload)
+    (problem,) = answer.json()["errors"]
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert problem["pointer"] == ("#/expiryDate" if version == "1.6" else "#/expiryDateTime")
+    assert problem["detail"] == "expected a date and time with its zone, as in 2026-01-31T12:00:00Z, got 'tomorrow'"
+    assert web.core.heard.of(Command) == []
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"{", b""])
