@@ -159,9 +159,9 @@ class Fleet:
         """Take the power from a station that was disowned. Nothing is said: not to its CSMS, not on the log."""
         await self._host.cut([station_id])
 
-    def drop_all(self) -> None:
+    async def drop_all(self) -> None:
         """Cut every socket; the stations stay and dial again as soon as they may."""
-        self._host.drop_all()
+        await self._host.drop_all()
 
     def _station_settings(
         self,

@@ -11,6 +11,7 @@ import structlog
 
 from evcharging.apps.runtime.behaviour_profiles import load_profiles
 from evcharging.apps.runtime.errors import UsageError
+from evcharging.apps.runtime.garbage import collected_seldom
 from evcharging.apps.runtime.http import bind, is_loopback, serving
 from evcharging.apps.runtime.service import run_service
 from evcharging.apps.swarm.probes import probes_app
@@ -58,7 +59,8 @@ async def swarm_worker(settings: SwarmSettings, stop: asyncio.Event) -> None:
     )
     async with serving(probes_app(worker.checks), sock, name="swarm-worker"):
         log.info("metrics are served", url=f"http://{host}:{port}/metrics")
-        await worker.run(stop)
+        with collected_seldom():
+            await worker.run(stop)
 
 
 def _tls(settings: SwarmSettings) -> ssl.SSLContext | None:

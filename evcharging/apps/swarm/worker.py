@@ -201,7 +201,7 @@ class SwarmWorker:
                     ("sender", self._sender.run()),
                     ("book", self._book.run()),
                     ("host", self._host.run()),
-                    ("lease", self._keep_lease()),
+                    ("lease", self._keep_lease(group)),
                     ("figures", self._show_figures()),
                 )
             ]
@@ -235,16 +235,18 @@ class SwarmWorker:
         how = "handed over" if self._settings.hand_over else "ended"
         log.info("stations are let go of", how=how, count=count, seconds=round(time.monotonic() - began, 2))
 
-    async def _keep_lease(self) -> None:
+    async def _keep_lease(self, group: asyncio.TaskGroup) -> None:
+        dropping: asyncio.Task[None] | None = None
         while True:
             await asyncio.sleep(TICK_S)
             if self._bus.health().connected:
                 self._reached_at = time.monotonic()
             if gap_s := self._lease.renew():
                 log.warning("this process stood still; its sockets are cut", seconds=round(gap_s, 1))
-                self._fleet.drop_all()
                 self._confirming = None
-            if not self._lease.held and self._still_mine():
+                if dropping is None or dropping.done():
+                    dropping = group.create_task(self._fleet.drop_all(), name="swarm drop")
+            if not self._lease.held and (dropping is None or dropping.done()) and self._still_mine():
                 log.info("the stations that are left are still this worker's", count=len(self._fleet))
                 self._lease.grant()
             metrics.LEASE_HELD.set(self._lease.held)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -273,9 +274,27 @@ async def test_dropping_cuts_every_socket_and_no_life():
     async with a_host() as rig:
         rig.start(1, 2)
         await settle()
-        rig.host.drop_all()
+        await rig.host.drop_all()
         assert [station.dropped for station in rig.made] == [1, 1]
         assert rig.host.counts().running == 2
+
+
+async def test_however_many_begin_or_lose_their_socket_everything_else_has_its_turn_between():
+    async with a_host() as rig:
+
+        async def most_in_a_turn(count: Callable[[], int]) -> int:
+            seen = [count()]
+            while count() < 100:
+                await asyncio.sleep(0)
+                seen.append(count())
+            return max(after - before for before, after in pairwise(seen))
+
+        rig.start(*range(100))
+        assert await most_in_a_turn(lambda: len(rig.made)) <= 25
+        await settle()
+        dropping = asyncio.create_task(rig.host.drop_all())
+        assert await most_in_a_turn(lambda: sum(station.dropped for station in rig.made)) <= 25
+        await dropping
 
 
 async def test_the_end_of_the_host_is_a_power_loss_for_what_still_runs():
