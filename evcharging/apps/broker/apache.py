@@ -33,6 +33,7 @@ HOST = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 HEAP = "-Xmx512m"
+QUICK_START = ("-XX:TieredStopAtLevel=1",)
 
 
 class ApacheKafkaFailed(Exception):
@@ -48,6 +49,7 @@ class ApacheKafka:
         data_dir: where the log lives; a temporary directory, removed at `stop`, by default.
         properties: on top of, or instead of, the broker's generated configuration.
         probe: makes the settings to ask with whether it is up, where its listener wants credentials.
+        long_lived: whether it pays to compile well what it runs, which costs a start more than half of its CPU.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class ApacheKafka:
         data_dir: Path | None = None,
         properties: Mapping[str, str] | None = None,
         probe: Callable[[str], KafkaSettings] = KafkaSettings,
+        long_lived: bool = False,
     ) -> None:
         self._jars = jars
+        self._flags = () if long_lived else QUICK_START
         self.port = port or _free_port()
         self._controller_port = _free_port()
         self._temporary = tempfile.TemporaryDirectory(prefix="evcharging-kafka-") if data_dir is None else None
@@ -137,7 +141,7 @@ class ApacheKafka:
         return self._dir / "node.log"
 
     def _command(self, main_class: str, *arguments: str) -> Sequence[str]:
-        return ("java", HEAP, "-XX:+UseSerialGC", "-cp", f"{self._jars}/*", main_class, *arguments)
+        return ("java", HEAP, "-XX:+UseSerialGC", *self._flags, "-cp", f"{self._jars}/*", main_class, *arguments)
 
     async def _java(self, main_class: str, *arguments: str) -> None:
         ended = await asyncio.to_thread(
@@ -221,7 +225,7 @@ async def _serve(port: int, data_dir: Path | None, cache: Path) -> None:
     stop = asyncio.Event()
     for sig in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sig, stop.set)
-    async with ApacheKafka(kafka_jars(cache), port=port, data_dir=data_dir) as node:
+    async with ApacheKafka(kafka_jars(cache), port=port, data_dir=data_dir, long_lived=True) as node:
         sys.stdout.write(f"Apache Kafka on {node.bootstrap}\n")
         sys.stdout.flush()
         await stop.wait()

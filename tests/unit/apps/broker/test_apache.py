@@ -21,6 +21,18 @@ async def test_a_node_that_cannot_start_says_what_java_said(tmp_path: Path) -> N
         await node.start()
 
 
+@pytest.mark.parametrize(("long_lived", "compiled"), [(False, "quickly"), (True, "well")])
+async def test_a_node_that_lives_long_is_compiled_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long_lived: bool, compiled: str
+) -> None:
+    java = tmp_path / "java"
+    java.write_text('#!/bin/sh\ncase "$*" in *TieredStopAtLevel=1*) echo quickly;; *) echo well;; esac\nexit 1\n')
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(ApacheKafkaFailed, match=f": {compiled}$"):
+        await ApacheKafka(tmp_path, data_dir=tmp_path / "data", long_lived=long_lived).start()
+
+
 def test_make_kafka_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
