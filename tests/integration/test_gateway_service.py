@@ -265,3 +265,21 @@ async def test_a_station_cannot_connect_under_the_id_of_an_engine_and_the_operat
         assert 'refused_openings_total{reason="engine_id"} 1.0' in (await net.get("/metrics")).text
         (alert,) = await net.hears(ALERTS, 1)
         assert (alert.cp_id, alert.kind) == ("CP-1", "id_conflict")
+
+
+async def test_settings_of_the_central_system_hold_on_the_wire(tmp_path: Path, free_ports: list[int]) -> None:
+    settings = {"open_registration": True, "refuse_concurrent": True, "known_vendors": "com.acme, org.example"}
+    async with network(tmp_path, free_ports, accept_unknown_id_tags=True, **settings) as net:
+        station = await net.connect("CP-1")
+        await ask(station, BOOT)
+        statuses = [
+            (await ask(station, [2, vendor, "DataTransfer", {"vendorId": vendor}]))[2]["status"]
+            for vendor in ("com.acme", "com.other")
+        ]
+        assert statuses == ["Accepted", "UnknownVendorId"]
+        start = {"idTag": "TAG", "meterStart": 0, "timestamp": "2026-01-31T12:00:00Z"}
+        answers = [
+            await ask(station, [2, f"start-{number}", "StartTransaction", {"connectorId": number, **start}])
+            for number in (1, 2)
+        ]
+        assert [answer[2]["idTagInfo"]["status"] for answer in answers] == ["Accepted", "ConcurrentTx"]

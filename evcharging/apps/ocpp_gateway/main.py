@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import secrets
 import socket
 import sys
@@ -28,6 +27,7 @@ from evcharging.apps.ocpp_gateway.settings import GatewaySettings
 from evcharging.apps.ocpp_gateway.stations import StationRegistry
 from evcharging.apps.ocpp_gateway.transactions import HIGHEST_NUMBER
 from evcharging.apps.runtime.errors import UsageError
+from evcharging.apps.runtime.garbage import collected_seldom
 from evcharging.apps.runtime.http import bind, is_loopback, serving
 from evcharging.apps.runtime.service import run_service, until_stopped
 from evcharging.bus.memory import MemoryBus
@@ -82,7 +82,7 @@ async def gateway(settings: GatewaySettings, stop: asyncio.Event) -> None:
         service = _Service(settings, database, bus)
         app = gateway_app(service.checks, service.api() if settings.standalone else None)
         async with serving(app, http_socket, name="gateway"):
-            with _collected_by_prometheus(service.gateway), _collected_seldom():
+            with _collected_by_prometheus(service.gateway), collected_seldom():
                 await service.run(stop, http_socket, [(ws_socket, None), (tls_socket, tls)])
 
 
@@ -117,6 +117,10 @@ class _Service:
                 accept_unknown_id_tags=settings.accept_unknown_id_tags or settings.standalone,
                 call_timeout_s=settings.call_timeout_s,
                 mqtt_interval_s=settings.mqtt_interval,
+                refuse_concurrent=settings.refuse_concurrent,
+                doubt_s=settings.doubt_s,
+                hold_s=settings.hold_s,
+                known_vendors=settings.vendor_ids,
             ),
             mqtt=self._mqtt,
             held_by_engine=self.stations.held_by_engine,
@@ -279,20 +283,6 @@ def _collected_by_prometheus(gateway: Gateway) -> Iterator[None]:
         yield
     finally:
         REGISTRY.unregister(gateway.metrics)
-
-
-@contextlib.contextmanager
-def _collected_seldom() -> Iterator[None]:
-    """Ten thousand sockets are half a million objects: looking through them often would hold answers up."""
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _now() -> datetime:

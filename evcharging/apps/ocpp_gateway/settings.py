@@ -17,6 +17,9 @@ from evcharging.mqtt.protocol import BadAddress
 
 __all__ = ["GatewaySettings"]
 
+LONGEST_VENDOR_ID = 255
+"""CiString255 of DataTransfer.req (1.6, section 6.15; 2.0.1 the same)."""
+
 
 class GatewaySettings(KafkaServiceSettings):
     """Flags of ``evcharging gateway``; variables begin with ``OCPP_GATEWAY_``."""
@@ -82,6 +85,29 @@ class GatewaySettings(KafkaServiceSettings):
     )
     tolerate_unknown_fields: bool = Field(False, description="accept fields that the standard does not know")
     accept_unknown_id_tags: bool = Field(False, description="answer Accepted for idTags that nobody registered")
+    refuse_concurrent: bool = Field(
+        False, description="answer ConcurrentTx to a start with an idTag that is charging already"
+    )
+    doubt_s: float = Field(
+        60.0, gt=0, le=86_400, description="a connector is said to be free so long, s, before its transaction is closed"
+    )
+    hold_s: float = Field(
+        20.0,
+        gt=0,
+        le=600,
+        description="so long, s, a transaction message waits for a database that is away; then its socket is ended",
+    )
+    known_vendors: str = Field(
+        "", description="vendor ids whose DataTransfer is answered Accepted and kept, separated by commas"
+    )
+
+    @field_validator("known_vendors")
+    @classmethod
+    def _are_vendor_ids(cls, known_vendors: str) -> str:
+        too_long = next((name for name in _names(known_vendors) if len(name) > LONGEST_VENDOR_ID), None)
+        if too_long is not None:
+            raise ValueError(f"a vendor id has {LONGEST_VENDOR_ID} characters at most, got {too_long[:40]!r}…")
+        return known_vendors
 
     @field_validator("mqtt")
     @classmethod
@@ -112,6 +138,11 @@ class GatewaySettings(KafkaServiceSettings):
         return self.open_registration or self.standalone
 
     @property
+    def vendor_ids(self) -> frozenset[str]:
+        """Whose DataTransfer is taken."""
+        return frozenset(_names(self.known_vendors))
+
+    @property
     def database(self) -> str:
         """Where the database is, as `evcharging.store.database.database_url` reads it."""
         return self.database_url.get_secret_value() if self.database_url else str(self.db_path)
@@ -120,3 +151,7 @@ class GatewaySettings(KafkaServiceSettings):
     def name(self) -> str:
         """The name of this process."""
         return self.instance_id or re.sub(r"[^A-Za-z0-9_.:-]", "-", f"{socket.gethostname()}-{os.getpid()}")[-48:]
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in (part.strip() for part in text.split(",")) if name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from evcharging.apps.ocpp_gateway.central_system_terms import CentralSystemTerms
 from evcharging.apps.ocpp_gateway.settings import GatewaySettings
 
 
@@ -52,3 +53,31 @@ def test_secrets_are_not_shown() -> None:
     assert "pa55" not in repr(settings)
     assert "s3cret" not in repr(settings)
     assert settings.database == "postgresql://u:s3cret@db/x"
+
+
+def test_what_is_not_set_is_as_the_central_system_has_it() -> None:
+    settings, terms = GatewaySettings(), CentralSystemTerms()
+
+    assert (settings.refuse_concurrent, settings.doubt_s, settings.hold_s, settings.vendor_ids) == (
+        terms.refuse_concurrent,
+        terms.doubt_s,
+        terms.hold_s,
+        terms.known_vendors,
+    )
+
+
+@pytest.mark.parametrize("text", ["com.acme,org.example", " com.acme , org.example ,"])
+def test_vendor_ids_are_separated_by_commas(text: str) -> None:
+    assert GatewaySettings(known_vendors=text).vendor_ids == {"com.acme", "org.example"}
+
+
+def test_a_vendor_id_longer_than_the_standards_is_none() -> None:
+    with pytest.raises(ValidationError, match="255 characters at most"):
+        GatewaySettings(known_vendors=f"com.acme,{'x' * 256}")
+
+
+@pytest.mark.parametrize("name", ["doubt_s", "hold_s"])
+@pytest.mark.parametrize("seconds", [0, -1, 1e9])
+def test_a_time_that_makes_no_sense_is_refused(name: str, seconds: float) -> None:
+    with pytest.raises(ValidationError, match=name):
+        GatewaySettings(**{name: seconds})  # type: ignore[arg-type]
