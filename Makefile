@@ -10,9 +10,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 PYTEST := $(BIN)/python -m pytest
-# Most tests wait for processes and sockets, so more of them than there are cores run side by side, whole files each.
-PARALLEL ?= --numprocesses 3 --dist loadfile
-PARALLEL_ALL ?= --numprocesses 2 --dist loadfile
+# Most tests wait for processes and sockets, so more of them than there are cores run side by side, whole files each, in
+# the order of tests/conftest.py: the longest first.
+PARALLEL ?= --numprocesses 4 --dist loadfile --no-loadscope-reorder
+PARALLEL_ALL ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
 NEEDS_MORE := kafka or postgresql or mosquitto or browser or chaos
 
 COMPOSE ?= docker compose
