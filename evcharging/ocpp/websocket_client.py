@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import re
 import socket
 import ssl
@@ -51,6 +52,8 @@ READ_BUFFER_BYTES: Final = 2048
 
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
 """What OpenSSL says of an answer in plain text."""
+_CONNECT_FAILED: Final = "Connect call failed"
+"""What asyncio says of every failure to connect; the number says which it was."""
 _OTHER_PORT: Final = "try ws://, or its port for wss://"
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _SILENT: Final = logging.LoggerAdapter(logging.getLogger("evcharging.ocpp.websocket"), {})
@@ -246,6 +249,8 @@ def _ended(error: ConnectionError, url: str) -> str:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno and str(error.strerror).startswith(_CONNECT_FAILED):
+        return os.strerror(error.errno)
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 

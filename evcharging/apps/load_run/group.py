@@ -18,8 +18,10 @@ from evcharging.ocpp.station.station import Station
 __all__ = ["Group"]
 
 ENDING_AT_ONCE = 100
-ENDS_PER_S = 50.0
+ENDS_PER_S = 5.0
 """A CSMS that answers fewer is not waited for."""
+PATIENCES = 3.0
+"""A station gets so many times the patience for all together: it may have several messages to deliver."""
 
 _WH_PER_KWH = 1000.0
 
@@ -127,17 +129,27 @@ class Group:
         """Stop every station in good order: transactions end, messages are delivered, sockets close.
 
         So many end at a time, since thousands of ends at the same moment are a load that no network of chargers makes.
-        All together take no longer than ``within_s`` and a while for each; who is late then is cut off.
+        It goes on as long as the CSMS takes what they say, however slowly: once no station could deliver everything
+        for ``within_s``, or after a while for each, those left are cut off.
         """
         end_s = self._clock.now_s() + within_s + self.size / ENDS_PER_S
         room = asyncio.Semaphore(ENDING_AT_ONCE)
+        delivered_s = self._clock.now_s()
 
         async def stop(station_id: str) -> bool:
+            nonlocal delivered_s
             async with room:
-                left_s = max(0.0, end_s - self._clock.now_s())
-                return await self._stopped_one(station_id, min(within_s, left_s))
+                left_s = min(delivered_s + within_s, end_s) - self._clock.now_s()
+                station = self.host.get(station_id)
+                in_order = await self._stopped_one(station_id, within_s * PATIENCES if left_s > 0 else 0.0)
+                if in_order and isinstance(station, Station) and not station.outbox.kept:
+                    delivered_s = self._clock.now_s()
+                return in_order
 
-        outcomes = await asyncio.gather(*(stop(station_id) for station_id in self.host))
+        for station in self.stations():
+            station.stopping = True  # nobody begins a session while others end theirs
+        online_last = sorted(self.host, key=self.connections.has)
+        outcomes = await asyncio.gather(*(stop(station_id) for station_id in online_last))
         self.ended_by_force += outcomes.count(False)
         if self._stopping:
             await asyncio.gather(*self._stopping)

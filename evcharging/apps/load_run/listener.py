@@ -33,11 +33,22 @@ class Connections:
         self.reconnects = 0
         self.disconnects = 0
         self.refused = 0
-        self.registered = 0
+        self.boots_accepted = 0
         self.reasons: Counter[str] = Counter()
         self._leaving: set[str] = set()
         self._now: set[str] = set()
         self._before: set[str] = set()
+        self._accepted: set[str] = set()
+
+    @property
+    def ever(self) -> int:
+        """Stations that had a socket at some time."""
+        return len(self._before)
+
+    @property
+    def ever_accepted(self) -> int:
+        """Stations whose boot was accepted at some time."""
+        return len(self._accepted)
 
     @property
     def now(self) -> int:
@@ -60,6 +71,11 @@ class Connections:
         self._before.add(station_id)
         self._leaving.discard(station_id)
         self._now.add(station_id)
+
+    def accepted(self, station_id: str) -> None:
+        """A station's boot was accepted."""
+        self.boots_accepted += 1
+        self._accepted.add(station_id)
 
     def gone(self, station_id: str, reason: str) -> bool:
         """A station's socket is gone, or could not be opened; return whether one was lost."""
@@ -144,7 +160,7 @@ class RunListener:
     def registered(self, station_id: str, status: str, seconds: float) -> None:
         """Its boot was answered."""
         if status == "Accepted":
-            self._connections.registered += 1
+            self._connections.accepted(station_id)
             if self._on_registered is not None:
                 self._on_registered(station_id)
 

@@ -19,7 +19,8 @@ __all__ = ["ConnectionFigures", "FaultFigures", "RunOutcome", "StationFigures"]
 class ConnectionFigures:
     """Sockets: opened, of those again, lost, closed by us, and attempts that failed.
 
-    ``reasons`` are those for the lost ones and the attempts, by number.
+    ``reasons`` are those for the lost ones and the attempts, by number. ``stations`` had a socket at some time, and
+    ``stations_accepted`` were accepted on one.
     """
 
     connects: int
@@ -29,11 +30,16 @@ class ConnectionFigures:
     failed_attempts: int
     boots_accepted: int
     reasons: Mapping[str, int]
+    stations: int = 0
+    stations_accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StationFigures:
-    """Stations: ``most`` at a time, made anew after a failure of their own, cut off at the end, sessions begun."""
+    """Stations: ``most`` at a time, made anew after a failure of their own, cut off at the end, sessions begun.
+
+    ``late_s`` is how late this process came to its own work at the worst: latencies contain that.
+    """
 
     most: int
     restarts: int
@@ -42,6 +48,7 @@ class StationFigures:
     energy_kwh: float
     cpu_s: float
     peak_rss_mib: float
+    late_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,10 +80,15 @@ def _state(good: bool) -> str:
 
 
 def _tiles(outcome: RunOutcome) -> str:
-    overall, ledger = outcome.overall, outcome.ledger
+    overall, ledger, sockets = outcome.overall, outcome.ledger, outcome.connections
     not_answered = overall.timeouts + overall.lost
     tiles = (
-        ("stations", _count(outcome.stations.most), f"{_count(outcome.connections.connects)} connects", ""),
+        (
+            "stations",
+            _count(outcome.stations.most),
+            f"{_count(sockets.stations_accepted)} accepted, {_count(sockets.connects)} connects",
+            "bad" if sockets.stations_accepted < outcome.stations.most else "",
+        ),
         ("calls", _count(overall.calls), f"{outcome.calls_per_s:,.1f} a second", ""),
         ("p95", _latency(overall.p95_s), f"p50 {_latency(overall.p50_s)}, p99 {_latency(overall.p99_s)}", ""),
         ("failures", _count(overall.failed), _share(overall.failed, overall.calls), "bad" if overall.failed else ""),
@@ -214,10 +219,13 @@ def _connections(outcome: RunOutcome) -> str:
         ("sockets lost", _count(sockets.disconnects)),
         ("sockets closed at the end of their station", _count(sockets.closed)),
         ("attempts that failed", _count(sockets.failed_attempts)),
+        ("stations that connected", f"{_count(sockets.stations)} of {_count(stations.most)}"),
+        ("stations that were accepted", f"{_count(sockets.stations_accepted)} of {_count(stations.most)}"),
         ("boots accepted", _count(sockets.boots_accepted)),
         ("stations made anew after a failure of their own", _count(stations.restarts)),
         ("stations cut off at the end", _count(stations.ended_by_force)),
         ("CPU of this process", told_duration(stations.cpu_s)),
+        ("how late it came to its own work at the worst (latencies contain that)", told_duration(stations.late_s)),
         ("its memory at the most", f"{stations.peak_rss_mib:,.0f} MiB"),
     ]
     table = _table(("", ""), rows, numbers_from=1)

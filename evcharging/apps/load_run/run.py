@@ -86,6 +86,7 @@ class LoadRun:
         self.background = None if plan.background is None else self._group(plan.background)
         self._began_s = time.monotonic()
         self._cpu_s = _cpu_s()
+        self._late_s = 0.0
 
     @property
     def elapsed_s(self) -> float:
@@ -125,9 +126,11 @@ class LoadRun:
                 self.measured.latencies.look_at_next()
                 self._point()
                 point_s = elapsed_s + POINT_S
+            turn_s = self.elapsed_s
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TURN_S):
                     await stop.wait()
+            self._late_s = max(self._late_s, self.elapsed_s - turn_s - _TURN_S)
 
     def _bring_to(self, wanted: int) -> None:
         if wanted != self.wanted:
@@ -153,7 +156,9 @@ class LoadRun:
 
     async def _point_on(self) -> None:
         while True:
+            point_s = self.elapsed_s
             await asyncio.sleep(POINT_S)
+            self._late_s = max(self._late_s, self.elapsed_s - point_s - POINT_S)
             self._point()
 
     def _point(self) -> None:
@@ -211,8 +216,10 @@ class LoadRun:
                 disconnects=sockets.disconnects,
                 closed=sockets.closed,
                 failed_attempts=sockets.refused,
-                boots_accepted=sockets.registered,
+                boots_accepted=sockets.boots_accepted,
                 reasons=dict(sockets.reasons.most_common()),
+                stations=sockets.ever,
+                stations_accepted=sockets.ever_accepted,
             ),
             stations=StationFigures(
                 most=group.most,
@@ -222,6 +229,7 @@ class LoadRun:
                 energy_kwh=group.energy_kwh(),
                 cpu_s=_cpu_s() - self._cpu_s,
                 peak_rss_mib=_peak_rss_mib(),
+                late_s=self._late_s,
             ),
             ledger=self.ledger.figures(final=final),
             background=None if background is None or not final else background.overall("background"),

@@ -1,14 +1,18 @@
-"""A run's outcome as the few lines that stay on the terminal at its end."""
+"""A run's outcome as the few lines that stay on the terminal at its end, and as one line where nothing ran."""
 
 from __future__ import annotations
 
 from evcharging.apps.load_run.latencies import ActionFigures
 from evcharging.apps.load_run.outcome import ConnectionFigures, RunOutcome
 from evcharging.apps.load_run.quantities import told_duration
+from evcharging.apps.runtime.csms_reach import what_to_check
 
-__all__ = ["summary"]
+__all__ = ["summary", "why_nothing_ran"]
 
 _PROBLEMS_SHOWN = 10
+_REASONS_SHOWN = 3
+_LATE_S = 0.5
+_BOOT = "BootNotification"
 _COLUMNS = ("action", "calls", "failed", "timeouts", "lost", "p50", "p95", "p99", "max")
 
 
@@ -22,17 +26,78 @@ def summary(outcome: RunOutcome) -> str:
         *_aligned([_COLUMNS, *(_row(figures) for figures in (*outcome.actions, outcome.overall))]),
         "",
         f"calls a second  {outcome.calls_per_s:,.1f}",
+        f"stations        {_stations(outcome)}",
         f"sockets         {sockets.connects:,} opened, {sockets.reconnects:,} of them again, {_lost(sockets)}",
         f"sessions        {outcome.stations.sessions:,}, {outcome.stations.energy_kwh:,.3f} kWh",
         f"ledger          {_ledger(outcome)}",
     ]
     lines += [f"                {problem}" for problem in ledger.problems[:_PROBLEMS_SHOWN]]
+    lines += [
+        f"{'not connected' if not number else '':<15} {count:,} times: {reason}"
+        for number, (reason, count) in enumerate(list(sockets.reasons.items())[:_REASONS_SHOWN])
+    ]
+    if outcome.stations.late_s > _LATE_S:
+        lines.append(
+            f"late            by up to {told_duration(outcome.stations.late_s)}: this machine was too busy for so many "
+            "stations, and latencies contain that"
+        )
     lines += [f"failures        {_failures(figures)}" for figures in outcome.actions if figures.failures]
     lines += [
         f"{'crossed' if verdict.failed else 'held':<15} {verdict.expression} (measured {verdict.measured})"
         for verdict in outcome.verdicts
     ]
     return "\n".join(lines)
+
+
+def why_nothing_ran(outcome: RunOutcome, url: str) -> str:
+    """Say what became of a run in which no boot was accepted, by numbers, and what to check."""
+    sockets, wanted = outcome.connections, outcome.stations.most
+    reason, times = next(iter(sockets.reasons.items()), ("", 0))
+    if not sockets.connects:
+        if not reason:
+            return (
+                f"no station could connect to {url}: of {wanted:,} stations none had an answer within the run; "
+                f"check: {what_to_check('no websocket within')}"
+            )
+        return (
+            f"no station could connect to {url}: 0 of {wanted:,} stations, {sockets.failed_attempts:,} attempts failed,"
+            f" {times:,} of them so: {reason}; check: {what_to_check(reason)}"
+        )
+    boots = next((figures for figures in outcome.actions if figures.action == _BOOT), None)
+    became = ["not one was sent" if boots is None else f"{boots.calls:,} sent"]
+    if boots is not None:
+        became += [
+            f"{count:,} {word}"
+            for count, word in (
+                (boots.timeouts, "timed out"),
+                (boots.lost, "lost with their socket or the end of the run"),
+                (boots.failed, f"refused ({', '.join(boots.failures)})"),
+                (boots.answered - boots.failed, "answered, and not with Accepted"),
+            )
+            if count
+        ]
+    unanswered = boots is None or not boots.answered
+    hint = (
+        f"does the CSMS speak OCPP {outcome.version} at this path, and is it too busy to answer?"
+        if unanswered
+        else "does the CSMS know these stations, and does it accept them?"
+    )
+    return (
+        f"no station was accepted by {url}: {sockets.stations:,} of {wanted:,} connected, "
+        f"{sockets.failed_attempts:,} attempts failed; {_BOOT}: {', '.join(became)}; check: {hint}"
+    )
+
+
+def _stations(outcome: RunOutcome) -> str:
+    sockets, stations = outcome.connections, outcome.stations
+    told = f"{sockets.stations_accepted:,} of {stations.most:,} accepted"
+    if sockets.stations > sockets.stations_accepted:
+        told += f", {sockets.stations - sockets.stations_accepted:,} connected and never accepted"
+    if stations.most > sockets.stations:
+        told += f", {stations.most - sockets.stations:,} never connected"
+    if stations.ended_by_force:
+        told += f"; {stations.ended_by_force:,} cut off at the end, before the CSMS had taken all they had to say"
+    return told
 
 
 def _lost(sockets: ConnectionFigures) -> str:

@@ -13,6 +13,8 @@ import structlog
 from rich.console import Console
 
 from evcharging.apps.charger.keyboard import keys_heard
+from evcharging.apps.runtime.csms_reach import what_to_check
+from evcharging.apps.runtime.errors import GaveUp
 from evcharging.apps.runtime.service import run_service
 from evcharging.apps.station.assembly import (
     left_open,
@@ -49,7 +51,10 @@ LOOK_S = 0.25
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the station and return its exit code: 0 stopped or its time was over, 1 no charger, 2 bad settings."""
+    """Run the station and return its exit code.
+
+    0 stopped or its time was over, 1 no charger or no CSMS in all its time, 2 bad settings.
+    """
     return run_service(station, StationAppSettings, argv)
 
 
@@ -95,6 +100,17 @@ async def station(settings: StationAppSettings, stop: asyncio.Event) -> None:
             finally:
                 for helper in helpers:
                     helper.cancel()
+    if not terminal.ever_connected:
+        _say_never_connected(settings, terminal, stop)
+
+
+def _say_never_connected(settings: StationAppSettings, terminal: Terminal, stop: asyncio.Event) -> None:
+    """Raises GaveUp where its time was over; who stops it by hand has been told before, and gets what was asked for."""
+    reason = terminal.last_reason or "no attempt came to an end"
+    told = f"never connected to {settings.csms_url}: {reason}; check: {what_to_check(reason)}"
+    if not stop.is_set():
+        raise GaveUp(told)
+    terminal.note(settings.id, f"           {told}")
 
 
 async def _live(

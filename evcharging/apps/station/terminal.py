@@ -46,6 +46,9 @@ class Terminal:
         self.energy_wh = 0
         self.dropped = 0
         """Transaction messages given up."""
+        self.ever_connected = False
+        self.last_reason = ""
+        """Why there was no socket any more, or none, the last time."""
         self.on_transaction: Callable[[], None] = _nothing
         """Called when a transaction began, ended or was settled."""
         self._console = console
@@ -108,10 +111,12 @@ class Terminal:
         self.outcomes[outcome] += 1
 
     def connected(self, station_id: str) -> None:
-        """The log tells."""
+        """Remember; the log tells."""
+        self.ever_connected = True
 
     def disconnected(self, station_id: str, reason: str) -> None:
-        """The log tells."""
+        """Remember; the log tells."""
+        self.last_reason = reason
 
     def registered(self, station_id: str, status: str, seconds: float) -> None:
         """The log tells."""

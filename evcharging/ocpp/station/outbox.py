@@ -160,8 +160,8 @@ class Outbox:
             self._remove(entry)
 
     async def drained(self) -> None:
-        """Return when nothing waits, or nothing can be sent any more."""
-        while self._under_way is not None and self._open and (self._posted or self._kept):
+        """Return when all that can be sent was answered, the message under way among it, or the connection is lost."""
+        while self._under_way is not None and self._open:
             if self._idle is None:
                 self._idle = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._idle)

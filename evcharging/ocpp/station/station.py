@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from evcharging.domain.authorization_store import StationAuthorization
 from evcharging.domain.charger_state import FaultCode
@@ -53,6 +53,9 @@ from evcharging.ocpp.station.wires import wire_for
 
 if TYPE_CHECKING:
     from evcharging.ocpp.station.wire import Wire
+
+
+_LAST_WORDS_S: Final = 2.0
 
 
 class Station:
@@ -218,12 +221,7 @@ class Station:
         for connector in self.connectors:
             connector.forget_expected()
         self.charging.end_all(reason)
-        if self.online:
-            try:
-                async with asyncio.timeout(self.settings.call_timeout_s):
-                    await self.outbox.drained()
-            except TimeoutError:
-                self.log(f"{self.outbox.kept} messages were not delivered")
+        await self._delivered()
         await self.link.close()
 
     def drop(self) -> None:
@@ -281,6 +279,24 @@ class Station:
             work.close()
             raise RuntimeError(f"{self.settings.station_id} does not run")
         return self._group.create_task(work)
+
+    async def _delivered(self) -> None:
+        """Wait for what is kept to be answered, as long as the CSMS answers one message in the time that a call has.
+
+        What is not kept, such as the last states, is waited for a little.
+        """
+        while self.online:
+            before = self.outbox.kept
+            try:
+                async with asyncio.timeout(self.settings.call_timeout_s if before else _LAST_WORDS_S):
+                    await self.outbox.drained()
+            except TimeoutError:
+                if before and self.outbox.kept >= before:
+                    self.log(f"{self.outbox.kept} messages were not delivered")
+                if self.outbox.kept >= before:
+                    return
+            else:
+                return
 
     async def reboot(self, reason: str) -> None:
         """Close the connection, be gone for a while, and boot anew because of `reason`."""

@@ -29,7 +29,7 @@ async def test_drivers_plug_in_charge_and_leave_and_others_queue(world):
     hours = []
     async with world.group(profile=QUIET, vehicles_come=False) as group:
         group.bring_to(2, stop_within_s=5.0)
-        await until(lambda: group.connections.registered == 2)
+        await until(lambda: group.connections.boots_accepted == 2)
         at_work = drivers(group)
         task = asyncio.create_task(at_work.run(hours.append))
         await until(lambda: at_work.counts.plugged_in >= 4 and at_work.counts.queued and at_work.counts.gave_up)

@@ -1,6 +1,9 @@
 import asyncio
+from dataclasses import replace
 
-from tests.unit.apps.load_run.conftest import until
+from evcharging.apps.load_run import group as group_module
+from evcharging.domain.behaviour import Range
+from tests.unit.apps.load_run.conftest import LIVELY, until
 
 
 async def test_it_has_as_many_stations_as_wanted_up_and_down(world):
@@ -80,3 +83,43 @@ async def test_where_nobody_ever_connected_there_is_nothing_to_wait_for(world):
             await group.settled(600.0)
         assert group.station(0) is None or not group.connections.now
         assert group.station(7) is None
+
+
+async def test_a_csms_that_is_slow_is_waited_for_as_long_as_it_takes_what_is_told(world, monkeypatch):
+    monkeypatch.setattr(group_module, "ENDING_AT_ONCE", 1)
+
+    async def in_its_own_time():
+        await asyncio.sleep(0.1)
+        return {}
+
+    world.csms.answers["StopTransaction"] = lambda _: in_its_own_time()
+    async with world.group(profile=replace(LIVELY, stay_s=Range(600.0, 600.0))) as group:
+        group.bring_to(20, stop_within_s=5.0)
+        await until(lambda: group.listener.running_sessions == 20)
+        await group.stop_all(1.0)  # all together need two seconds
+        assert group.ended_by_force == 0
+    assert world.ledger.figures().clean
+
+
+async def test_a_csms_that_takes_nothing_any_more_is_not_waited_for(world, monkeypatch):
+    monkeypatch.setattr(group_module, "ENDING_AT_ONCE", 2)
+    world.csms.silent = {"StopTransaction"}
+    async with world.group(profile=replace(LIVELY, stay_s=Range(600.0, 600.0)), call_timeout_s=30.0) as group:
+        group.bring_to(20, stop_within_s=5.0)
+        await until(lambda: group.listener.running_sessions == 20)
+        async with asyncio.timeout(20):
+            await group.stop_all(0.1)
+        assert group.ended_by_force == 20
+    assert not world.ledger.figures().clean
+
+
+async def test_while_stations_end_no_other_one_begins_a_session(world, monkeypatch):
+    monkeypatch.setattr(group_module, "ENDING_AT_ONCE", 1)
+    async with world.group() as group:
+        group.bring_to(10, stop_within_s=5.0)
+        await until(lambda: group.listener.sessions >= 10)
+        ending = asyncio.create_task(group.stop_all(5.0))
+        await asyncio.sleep(0)
+        begun = group.listener.sessions
+        await ending
+        assert group.listener.sessions == begun

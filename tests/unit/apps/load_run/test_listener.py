@@ -101,7 +101,7 @@ def test_only_an_accepted_boot_is_passed_on(heard):
     heard.listener.registered("S1", "Pending", 0.1)
     heard.listener.registered("S1", "Accepted", 0.1)
     assert heard.registered == ["S1"]
-    assert heard.connections.registered == 1
+    assert heard.connections.boots_accepted == 1
 
 
 def test_transactions_go_to_the_ledger_with_their_energy(heard):

@@ -1,5 +1,11 @@
+from dataclasses import replace
+
+import pytest
+
+from evcharging.apps.load_run.latencies import Latencies
 from evcharging.apps.load_run.ledger import Ledger
-from evcharging.apps.load_run.summary import summary
+from evcharging.apps.load_run.outcome import ConnectionFigures
+from evcharging.apps.load_run.summary import summary, why_nothing_ran
 from tests.support.load_run import outcome
 
 
@@ -27,3 +33,58 @@ def test_a_clean_ledger_and_an_early_stop_are_told():
     text = summary(outcome(stopped_early=True, ledger=Ledger().figures()))
     assert "ledger          clean" in text
     assert text.splitlines()[0].endswith("stopped early")
+
+
+def test_stations_that_never_came_or_were_cut_off_are_told_with_why():
+    made = outcome()
+    stations = replace(made.stations, most=5, ended_by_force=1, late_s=2.5)
+    sockets = replace(made.connections, stations=4, stations_accepted=3, reasons={"refused": 7, "reset": 2})
+    text = summary(replace(made, stations=stations, connections=sockets))
+    for words in (
+        "stations        3 of 5 accepted, 1 connected and never accepted, 1 never connected; 1 cut off at the end",
+        "not connected   7 times: refused",
+        "                2 times: reset",
+        "late            by up to 2.5 s: this machine was too busy",
+    ):
+        assert words in text
+    assert "late  " not in summary(made)
+
+
+def nothing_ran(*boots, connects=0, failed_attempts=0, reasons=None):
+    latencies = Latencies()
+    for seconds, word in boots:
+        latencies.record("BootNotification", seconds, word)
+    made = outcome(actions=latencies.figures())
+    sockets = ConnectionFigures(connects, 0, 0, connects, failed_attempts, 0, reasons or {}, stations=connects)
+    stations = replace(made.stations, most=100)
+    return why_nothing_ran(replace(made, connections=sockets, stations=stations), "ws://csms/ocpp")
+
+
+REFUSED = {"ws://csms/ocpp/<id>: Connection refused": 38, "other": 2}
+
+
+@pytest.mark.parametrize(
+    ("told", "words", "hint"),
+    [
+        (
+            nothing_ran(failed_attempts=40, reasons=REFUSED),
+            "0 of 100 stations, 40 attempts failed, 38 of them so: ws://csms/ocpp/<id>: Connection refused",
+            "is the CSMS running",
+        ),
+        (nothing_ran(), "of 100 stations none had an answer within the run", "is it a CSMS that listens there"),
+        (
+            nothing_ran((None, "timeout"), (None, "timeout"), (None, "lost"), connects=80, failed_attempts=3),
+            "80 of 100 connected, 3 attempts failed; BootNotification: 3 sent, 2 timed out, 1 lost with their socket",
+            "does the CSMS speak OCPP 1.6 at this path",
+        ),
+        (
+            nothing_ran((0.1, "ok"), (0.1, "InternalError"), connects=2),
+            "BootNotification: 2 sent, 1 refused (InternalError), 1 answered, and not with Accepted",
+            "does the CSMS know these stations",
+        ),
+        (nothing_ran(connects=5), "BootNotification: not one was sent", "does the CSMS speak OCPP 1.6"),
+    ],
+)
+def test_where_nothing_ran_the_last_line_says_by_numbers_how_far_it_came_and_what_to_check(told, words, hint):
+    assert words in told
+    assert f"; check: {hint}" in told

@@ -51,3 +51,14 @@ def test_the_memory_of_another_station_is_not_taken(tmp_path: Path, capsys: pyte
     (tmp_path / "queue.open").write_text('{"station_id": "CP-2", "transactions": [], "registers_wh": []}')
     assert main(["--id", "CP-1", "--queue-file", str(tmp_path / "queue")]) == 2
     assert "is of station CP-2, not of CP-1" in capsys.readouterr().err
+
+
+def test_a_station_that_never_connected_in_its_time_exits_with_1_and_says_what_to_check(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = "ws://127.0.0.1:1/ocpp"
+    assert main(["--csms-url", url, "--id", "CP-LOST", "--profile", "none", "--duration", "0.3"]) == 1
+    assert (
+        "never connected to ws://127.0.0.1:1/ocpp: ws://127.0.0.1:1/ocpp/CP-LOST: Connection refused; "
+        "check: is the CSMS running"
+    ) in " ".join(capsys.readouterr().err.split())

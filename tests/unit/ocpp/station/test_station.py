@@ -102,3 +102,31 @@ async def test_a_station_that_stops_begins_no_session_any_more():
         await world.clock.advance(1)
         assert len(world.ear.began) == len(world.ear.ended)
         await stopping
+
+
+async def test_a_stop_waits_for_a_csms_that_is_slow_as_long_as_it_answers():
+    async def in_its_own_time() -> dict[str, object]:
+        await asyncio.sleep(1.2)
+        return {}
+
+    async with living(call_timeout_s=2.0) as world:
+        await world.charge()
+        world.csms.answers["MeterValues"] = world.csms.answers["StopTransaction"] = lambda _: in_its_own_time()
+        await world.csms.call("TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 1})
+        await world.station.stop()
+        assert world.station.outbox.kept == 0
+        assert len(world.csms.of("StopTransaction")) == 1
+
+
+async def test_a_stop_lets_the_last_state_be_answered_before_it_closes():
+    async def later() -> dict[str, object]:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return {}
+
+    async with living() as world:
+        world.csms.answers["StatusNotification"] = world.csms.answers["StopTransaction"] = lambda _: later()
+        await world.charge()
+        await world.station.stop()
+        assert ("StatusNotification", "lost") not in world.ear.calls
+        assert world.csms.statuses()[-1] == "Finishing"
