@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from evcharging.ocpp.errors import CallRejected, Fault
 
-__all__ = ["parse_timestamp", "timestamp"]
+__all__ = ["parse_timestamp", "timestamp", "timestamp_of"]
 
 
 def timestamp(moment: datetime) -> str:
     """``moment`` (with a zone) as the standard likes it: UTC, milliseconds, ``Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def timestamp_of(at_s: float) -> str:
+    """Unix seconds as `timestamp` spells them; thousands of stations do so within the same second."""
+    second = math.floor(at_s)
+    microseconds = round((at_s - second) * 1e6)
+    if microseconds >= 1_000_000:
+        second, microseconds = second + 1, 0
+    return f"{_second(second)}.{microseconds // 1000:03d}Z"
 
 
 def parse_timestamp(text: str, *, field: str = "timestamp") -> datetime:
@@ -27,3 +38,8 @@ def parse_timestamp(text: str, *, field: str = "timestamp") -> datetime:
         raise CallRejected(
             Fault.TYPE_CONSTRAINT, f"{field}: {text[:40]!r} is no date and time as in 2026-01-31T12:00:00Z"
         ) from None
+
+
+@lru_cache(maxsize=256)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -15,6 +15,7 @@ import structlog
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from evcharging.ocpp.errors import ConnectionLost
+from evcharging.ocpp.timer_wheel import Due, TimerWheel
 
 __all__ = ["ABNORMAL", "BinaryMessage", "WebSocket"]
 
@@ -88,7 +89,7 @@ class WebSocket(WSListener):
         self._fragments_bytes = 0
         self._heard = True
         self._awaiting_pong = False
-        self._keepalive: asyncio.TimerHandle | None = None
+        self._keepalive: Due | None = None
         self._paused = False
         self._stall: asyncio.TimerHandle | None = None
         self._failing: asyncio.TimerHandle | None = None
@@ -140,7 +141,9 @@ class WebSocket(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The handshake is done."""
         self._transport = transport
-        self._keepalive = self._loop.call_later(self._ping_after_s, self._look)
+        for said in (transport.request, transport.response):
+            said.headers.clear()  # nobody reads them any more, and picows keeps them as long as the connection
+        self._keepalive = TimerWheel.of(self._loop).call_later(self._ping_after_s, self._look)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A frame came."""
@@ -301,7 +304,7 @@ class WebSocket(WSListener):
 
     def _look(self) -> None:
         """Whether anything came since the last look; if not, ask, and at the next look drop."""
-        self._keepalive = self._loop.call_later(self._ping_after_s, self._look)
+        self._keepalive = TimerWheel.of(self._loop).call_later(self._ping_after_s, self._look)
         if self._heard:
             self._heard = self._awaiting_pong = False
         elif self._awaiting_pong:

@@ -214,6 +214,8 @@ class Charging:
         if connector.reading.power_w > 0.0:
             for left_wh in _left_wh(connector, transaction):
                 delay_s = min(delay_s, max(_LEAST_LOOK_S, left_wh / connector.reading.power_w * _S_PER_H))
+        if transaction.watching is not None:
+            transaction.watching.cancel()
         transaction.watching = self._station.clock.call_later(delay_s, look)
 
     def _tell_state(self, connector: Connector, transaction: Transaction) -> None:

@@ -105,6 +105,8 @@ class Metering:
         self.keep(transaction, sample)
         self.send(connector, sample)
         self._station.charging.observe(connector)
+        if connector.transaction is transaction:
+            self._station.charging.watch(connector, transaction)  # it was looked at just now
         self._station.listener.changed(self._station.settings.station_id)
 
     def _by_clock(self) -> None:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from evcharging.domain.charger_state import ChargerState, FaultCode
 from evcharging.domain.charging_profiles import Installed
 from evcharging.domain.vehicle import VehicleSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a charger outlet shows at one moment.
 
     Attributes:

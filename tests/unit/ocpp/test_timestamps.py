@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evcharging.ocpp.errors import CallRejected, Fault
-from evcharging.ocpp.timestamps import parse_timestamp, timestamp
+from evcharging.ocpp.timestamps import parse_timestamp, timestamp, timestamp_of
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -38,3 +38,13 @@ def test_what_is_written_is_read_to_the_millisecond(moment, offset_minutes):
     text = timestamp(moment)
     assert text.endswith("Z")
     assert timedelta(0) <= moment - parse_timestamp(text) < timedelta(milliseconds=1)
+
+
+@given(st.floats(0.0, 7e9))
+def test_unix_seconds_are_written_as_their_moment_is(at_s):
+    assert timestamp_of(at_s) == timestamp(datetime.fromtimestamp(at_s, UTC))
+
+
+@pytest.mark.parametrize("at_s", [1_750_032_000.9999999, 1_750_032_000.1239, -0.25])
+def test_unix_seconds_close_to_the_next_second_are_rounded_as_moments_are(at_s):
+    assert timestamp_of(at_s) == timestamp(datetime.fromtimestamp(at_s, UTC))

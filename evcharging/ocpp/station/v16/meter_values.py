@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from evcharging.ocpp.exchange import Payload
 from evcharging.ocpp.station.wire import Context, Sample
+from evcharging.ocpp.timestamps import timestamp_of as text_time
 
-_PER_KILO: Final = 1000.0
+__all__ = ["MEASURANDS", "meter_value", "text_time"]
+
 _PERCENT: Final = 100.0
-_WITHOUT_ZONE: Final = -len("+00:00")
 
 Measure = Callable[[Sample], str | None]
 
@@ -31,25 +32,22 @@ MEASURANDS: Final[dict[str, tuple[Measure, str, str]]] = {
 """What stations measure: how it is read, its unit, and where it is taken. SoC is left out without a vehicle."""
 
 
-def meter_value(sample: Sample, measurands: Sequence[str]) -> Payload | None:
+def meter_value(sample: Sample, measurands: tuple[str, ...]) -> Payload | None:
     """Return one `meterValue` element, None where none of the measurands has a value now."""
-    context = sample.context.value
-    periodic = sample.context is Context.PERIODIC
-    values: list[dict[str, Any]] = []
-    for measurand in measurands:
-        measure, unit, location = MEASURANDS[measurand]
-        value = measure(sample)
-        if value is None:
-            continue
-        sampled = {"value": value, "measurand": measurand, "unit": unit, "location": location}
-        if not periodic:  # Sample.Periodic is what the standard takes for granted
-            sampled["context"] = context
-        values.append(sampled)
+    values: list[dict[str, Any]] = [
+        {"value": value, "measurand": measurand, "unit": unit, "location": location}
+        for measurand, measure, unit, location in _measures(measurands)
+        if (value := measure(sample)) is not None
+    ]
     if not values:
         return None
+    if sample.context is not Context.PERIODIC:  # Sample.Periodic is what the standard takes for granted
+        context = sample.context.value
+        for sampled in values:
+            sampled["context"] = context
     return {"timestamp": text_time(sample.at_s), "sampledValue": values}
 
 
-def text_time(at_s: float) -> str:
-    """Return Unix seconds as the wire spells them."""
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")[:_WITHOUT_ZONE] + "Z"
+@lru_cache(maxsize=256)
+def _measures(measurands: tuple[str, ...]) -> tuple[tuple[str, Measure, str, str], ...]:
+    return tuple((measurand, *MEASURANDS[measurand]) for measurand in measurands)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from evcharging.ocpp.exchange import Payload
 from evcharging.ocpp.station.wire import Context, Sample
-from evcharging.ocpp.timestamps import timestamp
+from evcharging.ocpp.timestamps import timestamp_of as text_time
 
 __all__ = ["MEASURANDS", "measured", "meter_value", "text_time"]
 
@@ -54,8 +53,3 @@ def meter_value(sample: Sample, measurands: Sequence[str]) -> Payload | None:
             sampled["context"] = sample.context.value
         values.append(sampled)
     return {"timestamp": text_time(sample.at_s), "sampledValue": values} if values else None
-
-
-def text_time(at_s: float) -> str:
-    """Unix seconds as the wire spells them."""
-    return timestamp(datetime.fromtimestamp(at_s, UTC))

@@ -1,3 +1,5 @@
+import pytest
+
 from evcharging.ocpp.station import metering
 from tests.support.station_world import VEHICLE, living
 
@@ -131,3 +133,19 @@ async def test_soc_is_left_out_while_no_vehicle_is_there():
         await world.settle()
         value = world.csms.of("MeterValues")[0]["meterValue"][0]["sampledValue"][0]
         assert (value["value"], value["context"]) == ("30.0", "Trigger")
+
+
+async def test_a_meter_that_was_just_read_for_a_sample_is_not_looked_at_again_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    async with living(configuration={"MeterValueSampleInterval": "5"}, watch_interval_s=5.0) as world:
+        await world.charge()
+        connector = world.station.connectors[0]
+        looks = []
+        advance = connector.charger.advance
+        monkeypatch.setattr(
+            type(connector.charger), "advance", lambda _, now_s: (looks.append(now_s), advance(now_s))[1]
+        )
+        await world.clock.advance(100)
+        assert len(world.csms.of("MeterValues")) == 20
+        assert len(looks) <= 22

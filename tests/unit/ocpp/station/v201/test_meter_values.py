@@ -13,8 +13,7 @@ READING = Reading(1234.9, 15.996, 230.94, 11083.25, 0.514, 31.0, ChargerState.CH
 
 
 def sample(context: Context = Context.PERIODIC, **changes) -> Sample:
-    reading = Reading(**{**{name: getattr(READING, name) for name in READING.__slots__}, **changes})
-    return Sample(1_750_032_000.0, context, 1234, reading)
+    return Sample(1_750_032_000.0, context, 1234, READING._replace(**changes))
 
 
 def test_values_are_rounded_numbers():
