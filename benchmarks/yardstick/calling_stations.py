@@ -20,6 +20,7 @@ import psutil
 import uvloop
 from swarm_stations import DIALS_AT_ONCE, Ear, profile
 
+from evcharging.apps.runtime.garbage import collected_seldom
 from evcharging.ocpp.station.clock import LoopClock
 from evcharging.ocpp.station.dialing import BoundedDial, make_room_for
 from evcharging.ocpp.station.environment import SharedEnvironment
@@ -112,7 +113,6 @@ async def main(url: str, count: int) -> None:
     await stations.all_charge()
     await stations.meter_every(count / SLOW_CALLS_PER_S)
     charging_kib = rss_kib()
-    gc.freeze()
     slow_cpu_s, slow_calls = await stations.cost(MEASURED_S)
     await stations.meter_every(count / QUICK_CALLS_PER_S)
     quick_cpu_s, quick_calls = await stations.cost(MEASURED_S)
@@ -138,4 +138,5 @@ async def main(url: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], int(sys.argv[2])))
+    with collected_seldom():  # as in `evcharging swarm`
+        uvloop.run(main(sys.argv[1], int(sys.argv[2])))

@@ -6,7 +6,6 @@ python benchmarks/yardstick/swarm_stations.py ws://127.0.0.1:9000/ocpp 1000 20
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import sys
 import time
@@ -15,6 +14,7 @@ from functools import partial
 import psutil
 import uvloop
 
+from evcharging.apps.runtime.garbage import collected_seldom
 from evcharging.domain.behaviour import BehaviourProfile, Range
 from evcharging.ocpp.station.clock import LoopClock
 from evcharging.ocpp.station.dialing import BoundedDial, make_room_for
@@ -96,8 +96,6 @@ async def main(url: str, count: int, seconds: float) -> None:
     boot_rss_mib = psutil.Process().memory_info().rss / 2**20
     while ear.transactions < count:
         await asyncio.sleep(0.1)
-    gc.collect()
-    gc.freeze()
     await asyncio.sleep(METER_S)
     ear.latencies_s.clear()
     print("measuring", flush=True)
@@ -123,4 +121,5 @@ async def main(url: str, count: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    with collected_seldom():  # as in `evcharging swarm`
+        uvloop.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

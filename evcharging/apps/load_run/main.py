@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import sys
 from collections.abc import AsyncIterator, Sequence
 
@@ -22,6 +21,7 @@ from evcharging.apps.load_run.run import LoadRun
 from evcharging.apps.load_run.settings import LoadRunSettings
 from evcharging.apps.load_run.summary import summary, why_nothing_ran
 from evcharging.apps.runtime.errors import EXIT_FAILED_CHECK, EXIT_OK, GaveUp, UsageError
+from evcharging.apps.runtime.garbage import collected_seldom
 from evcharging.apps.runtime.http import bind, serving
 from evcharging.apps.runtime.service import run_service
 from evcharging.ocpp.station.dialing import BoundedDial, TooManyStations, make_room_for
@@ -48,10 +48,9 @@ async def load_run(settings: LoadRunSettings, stop: asyncio.Event) -> int:
         raise UsageError(f"--count: {error}") from None
     environment = SharedEnvironment(price=settings.price, currency="EUR", hour=settings.hour)
     run = LoadRun(plan, dial=BoundedDial(dial, at_once=DIALLED_AT_ONCE), environment=environment)
-    gc.collect()
-    gc.freeze()  # what is there now stays; a full collection over it would only stop every station for a while
     async with _shown(run, settings):
-        outcome = await run.run(stop)
+        with collected_seldom():
+            outcome = await run.run(stop)
     sys.stdout.write(summary(outcome) + "\n")
     _write_reports(outcome, settings)
     if outcome.failed:
