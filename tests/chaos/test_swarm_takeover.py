@@ -194,7 +194,7 @@ async def test_a_frozen_worker_says_no_word_for_stations_that_are_anothers_when_
     await swarm.until_charging(mine)
     before = {station_id: list(swarm.central.peers[station_id]) for station_id in mine}
     async with frozen(swarm.workers["w1"]):
-        await swarm.until("all its stations are the other's", taken_over_by("w2", mine), BACK_WITHIN_S)
+        await swarm.until("all its stations are the other's", taken_over_by("w2", mine), 60)
         heard = {station_id: [len(peer.requests) for peer in before[station_id]] for station_id in mine}
         terms = {one: status.handover.term for one, status in (await swarm.rig.statuses()).items() if status.handover}
     await swarm.until_ready("w1")

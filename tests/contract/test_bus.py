@@ -284,7 +284,7 @@ async def fill(bus: object, topic: str, count: int, *, prefix: str = "v", key: b
 
 
 async def until_caught_up(subscription: object) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not subscription.caught_up():  # type: ignore[attr-defined]
             await subscription.getmany()  # type: ignore[attr-defined]
 

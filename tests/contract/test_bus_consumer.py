@@ -109,7 +109,7 @@ async def test_what_a_crash_left_unhandled_comes_again(broker: Broker) -> None:
         await asyncio.Event().wait()
 
     async with running(Consumer(bus, [topic], group=group, handler=hangs)):
-        await asyncio.wait_for(reached.wait(), 15)
+        await asyncio.wait_for(reached.wait(), 30)
     sink = Sink()
     async with running(Consumer(bus, [topic], group=group, handler=sink)) as consumer:
         await consumer.wait_caught_up()
@@ -246,7 +246,7 @@ async def test_a_fault_of_the_loop_itself_ends_it(broker: Broker) -> None:
     consumer = Consumer(bus, [topic], group=broker.group(), handler=Sink(), on_assignment=no_state)
     async with consumer:
         with pytest.raises(LookupError, match="no state"):
-            await asyncio.wait_for(consumer.run(), 15)
+            await asyncio.wait_for(consumer.run(), 30)
 
 
 async def dead_letters(bus: Bus, topic: Topic[Any], count: int) -> list[Any]:

@@ -213,7 +213,7 @@ async def put_back_what_comes(member: Subscription) -> None:
 
 async def read_together(members: list[Subscription], count: int) -> list[Record]:
     records: list[Record] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while len(records) < count:
             for batch in await asyncio.gather(*(member.getmany(timeout_s=0.05) for member in members)):
                 records += batch
@@ -223,7 +223,7 @@ async def read_together(members: list[Subscription], count: int) -> list[Record]
 async def read_all_of(member: Subscription, at_most: int) -> list[Record]:
     """What is in the member's partitions up to their end."""
     records: list[Record] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not member.caught_up():
             records += await member.getmany(max_records=at_most)
     return records

@@ -17,7 +17,7 @@ from evcharging.can.bus import CanBus, CanClosed, CanUnsupported, FrameReader
 from evcharging.can.connect import open_can
 from evcharging.can.hub import CanHub
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 OpenBus = Callable[[str], Awaitable[CanBus]]
 
 

@@ -12,7 +12,7 @@ from can.interfaces.socketcand import SocketCanDaemonBus
 from evcharging.can.bus import FrameReader
 from evcharging.can.hub import CanHub
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 FRAME_PAUSE_S = 0.001
 """Twenty frames a millisecond: far more than a channel carries, and python-can's thread still gets its turn."""
 

@@ -25,7 +25,7 @@ from evcharging.ocpp.websocket import BinaryMessage
 from evcharging.ocpp.websocket_client import DialFailed, DialRefused, WebSocket, basic_authorization, dial
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class Heard:

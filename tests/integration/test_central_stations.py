@@ -28,7 +28,7 @@ from tests.support.databases import BreakableDatabase, BreakablePostgresql, migr
 from tests.support.ocpp import ACTIVATED, DISCONNECTED, SUPPLYING, Station
 from tests.support.postgresql import PostgresqlServer
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture

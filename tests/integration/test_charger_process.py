@@ -20,7 +20,7 @@ from evcharging.can.frames import InjectKind
 from evcharging.can.link import ChargerLink, ChargerReadings, LinkEvent, LinkEventKind
 from evcharging.domain.charger import SET_POINT_TIMEOUT_S, ChargerState, FaultCode
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 
 
 class Process:

@@ -15,7 +15,7 @@ from evcharging.domain.states import ChargePointState
 from evcharging.mqtt.embedded import EmbeddedBroker
 from tests.support.engine import EngineRig, a_rig, new_cp_id
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 
 
 class Onlooker:

@@ -18,7 +18,7 @@ from evcharging.ocpp.versions import OcppVersion
 from evcharging.ocpp.websocket_client import dial
 from tests.support.gateway_process import GatewayProcess
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 VERSIONS = (OcppVersion.V16, OcppVersion.V201)
 JUDGED = [kind for kind, spec in FAULTS.items() if spec.where is Where.BEFORE_CALL or spec.in_16]
 _numbers = itertools.count(1)

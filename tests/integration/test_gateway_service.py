@@ -31,7 +31,7 @@ from evcharging.messages.topics import ALERTS, AUTH_TOKENS, OCPP_CONFIG, OCPP_FR
 from tests.support.gateway import ask, basic, password_hash
 from tests.support.gateway_process import gateway_process
 
-DEADLINE_S = 20
+DEADLINE_S = 30
 BOOT = [2, "1", "BootNotification", {"chargePointVendor": "Maker", "chargePointModel": "Model"}]
 
 

@@ -830,7 +830,7 @@ async def test_a_data_transfer_of_an_unknown_vendor_is_answered_so_and_kept(tmp_
 
 async def eventually(condition: Any) -> Any:
     """As `until`, for a condition that is awaited."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not (found := await condition()):
             await asyncio.sleep(0.01)
         return found

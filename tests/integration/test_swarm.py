@@ -244,7 +244,7 @@ async def test_nothing_about_a_transaction_reaches_the_csms_before_the_log_has_i
     async with central_system(answers={**answers, "StartTransaction": looking, "MeterValues": metered}) as other:
         rig.csms_url = other.url
         await rig.desire("PY-SIM-0001", profile="eager")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(told_and_known_wh) < 4:
                 await asyncio.sleep(0.01)
         assert with_open_transaction == [True]

@@ -18,7 +18,7 @@ from evcharging.messages.control import HealthFrame, HealthReport, RegisterFrame
 from evcharging.store.database import DatabaseUnavailable
 
 ENQ, ACK, NACK, EOT = (bytes([signal]) for signal in (Signal.ENQ, Signal.ACK, Signal.NACK, Signal.EOT))
-WITHIN_S = 20
+WITHIN_S = 30
 REGISTER = encode_frame(RegisterFrame(cp_id="CP-001", location="Car park").to_json())
 HEALTH = encode_frame(HealthFrame(cp_id="CP-001", healthy=True, latency_ms=2.5, monitor_id="m-1").to_json())
 

@@ -53,7 +53,7 @@ class Broker:
         return f"group-{next(_names)}"
 
 
-async def read(subscription: Subscription, count: int, *, within_s: float = 15.0) -> list[Record]:
+async def read(subscription: Subscription, count: int, *, within_s: float = 30.0) -> list[Record]:
     """Take records until there are ``count`` of them; fails with what came when the time is up."""
     records: list[Record] = []
     try:
@@ -65,7 +65,7 @@ async def read(subscription: Subscription, count: int, *, within_s: float = 15.0
     return records
 
 
-async def until(condition: Callable[[], bool], *, within_s: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], *, within_s: float = 30.0) -> None:
     """Wait until ``condition`` holds."""
     async with asyncio.timeout(within_s):
         while not condition():

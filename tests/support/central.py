@@ -40,7 +40,7 @@ from evcharging.store.simulator.rows import TariffRow
 
 M = TypeVar("M", bound=Message)
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 async def a_moment() -> None:

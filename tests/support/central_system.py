@@ -37,7 +37,7 @@ from tests.support.databases import BreakableSqlite, migrated_sqlite
 
 __all__ = ["DEADLINE_S", "Business", "Station", "business", "until"]
 
-DEADLINE_S = 15
+DEADLINE_S = 30
 Payload = dict[str, Any]
 _ids = count(1)
 

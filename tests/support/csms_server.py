@@ -14,7 +14,7 @@ from evcharging.ocpp.exchange import Exchange
 from evcharging.ocpp.versions import OcppVersion, version_of
 from tests.support.station_v201 import Csms201
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 
 
 class CsmsServer(Csms201):

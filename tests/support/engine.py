@@ -39,7 +39,7 @@ from evcharging.messages.topics import ALERTS, COMMANDS, REPLIES, STATUS, TELEME
 __all__ = ["Chargers", "EngineRig", "RunningEngine", "UnitRig", "a_rig", "assert_adds_up", "new_cp_id"]
 
 M = TypeVar("M", bound=Message)
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 _numbers = itertools.count(1)
 

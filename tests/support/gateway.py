@@ -29,7 +29,7 @@ from evcharging.ocpp.errors import CallRejected, Fault
 
 __all__ = ["DEADLINE_S", "NotingCentral", "WireGateway", "ask", "basic", "password_hash", "until", "wire_gateway"]
 
-DEADLINE_S = 20
+DEADLINE_S = 30
 Payload = dict[str, Any]
 _HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 

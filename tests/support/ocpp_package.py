@@ -24,7 +24,7 @@ from ocpp.v201 import call_result as result201
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 SUBPROTOCOLS = {"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"}
 
 Answers = Mapping[str, Mapping[str, Any] | Callable[..., Any]]

@@ -25,7 +25,7 @@ from evcharging.ocpp.websocket_client import dial
 
 __all__ = ["PROFILES", "Csms", "SwarmRig", "registers_of", "swarm_rig"]
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 PROFILES = {
     "eager": BehaviourProfile(

@@ -24,7 +24,7 @@ import pytest
 
 from evcharging.mqtt.address import MqttAddress
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 NOTHING_DROPPED = "max_queued_messages 0"
 """By default Mosquitto drops what a subscriber has not read beyond 1,000 messages, QoS 1 and retained ones too."""
 

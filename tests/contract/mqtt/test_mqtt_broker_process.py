@@ -24,7 +24,7 @@ from evcharging.mqtt.protocol import Will
 if TYPE_CHECKING:
     from tests.contract.mqtt.conftest import Link
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 QUICK = Backoff(first_s=0.02, most_s=0.1)
 MODULE = "evcharging.apps.mqtt_broker.main"
 

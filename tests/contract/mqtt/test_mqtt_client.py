@@ -26,7 +26,7 @@ from evcharging.mqtt.topics import TopicError
 if TYPE_CHECKING:
     from tests.contract.mqtt.conftest import BrokerProcess, Link, Wire
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 QUICK = Backoff(first_s=0.02, most_s=0.1)
 
 

@@ -25,7 +25,7 @@ from evcharging.mqtt.publisher import OWN_CONNECTIONS, UnitPublisher
 if TYPE_CHECKING:
     from tests.contract.mqtt.conftest import BrokerProcess, Wire
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 QUICK = Backoff(first_s=0.02, most_s=0.1)
 
 ENGINE_PROCESS = """

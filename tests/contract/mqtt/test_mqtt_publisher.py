@@ -26,7 +26,7 @@ from evcharging.mqtt.topics import CommandTopic
 if TYPE_CHECKING:
     from tests.contract.mqtt.conftest import BrokerProcess, Link, Wire
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 Start = Callable[..., subprocess.Popen[bytes]]
 
 # Publishes for COUNT units of an engine until it is killed.

@@ -116,7 +116,7 @@ async def test_a_dead_letter_waits_for_the_log_and_its_record_is_not_committed_b
         assert not bus.log.group("g").committed
         bus.reachable = True
         bus.deliver()
-        await asyncio.wait_for(handling, 5)
+        await asyncio.wait_for(handling, 30)
     assert bus.log.group("g").committed
     assert [letter["value"] for letter in await dead_letters(bus, "cp.health")] == [b"garbage"]
 
@@ -174,7 +174,7 @@ async def test_cancelling_the_loop_ends_a_handler_at_work() -> None:
 
     await bus.publish(event(1))
     async with running(Consumer(bus, [HEALTH], group="g", handler=hang)):
-        await asyncio.wait_for(reached.wait(), 5)
+        await asyncio.wait_for(reached.wait(), 30)
     assert not bus.log.group("g").committed
     assert not bus.log.group("g").members
 

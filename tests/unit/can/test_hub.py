@@ -15,7 +15,7 @@ from evcharging.can import hub as hub_module
 from evcharging.can.bus import CanUnavailable, FrameReader
 from evcharging.can.hub import CanHub
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class Client:

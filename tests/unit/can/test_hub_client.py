@@ -14,7 +14,7 @@ from evcharging.can.bus import CanClosed, CanDisconnected, CanOverloaded, FrameR
 from evcharging.can.hub import CanHub
 from evcharging.can.hub_client import HubBus, fetch_channels
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 def frame(can_id: int, data: bytes = b"") -> Message:

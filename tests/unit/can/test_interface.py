@@ -17,7 +17,7 @@ from evcharging.can import interface as interface_module
 from evcharging.can.bus import CanDisconnected, CanUnavailable, FrameReader
 from evcharging.can.interface import InterfaceCan
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class PipeBus(can.BusABC):

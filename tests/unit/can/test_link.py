@@ -32,7 +32,7 @@ from evcharging.can.hub_channel import HubPort
 from evcharging.can.link import ChargerLink, ChargerUnanswered, LinkEvent, LinkEventKind
 from evcharging.domain.charger import ChargerState, FaultCode
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class Charger:

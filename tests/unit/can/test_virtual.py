@@ -8,7 +8,7 @@ import can
 from evcharging.can.bus import FrameReader
 from evcharging.can.virtual import VirtualCan
 
-DEADLINE_S = 5.0
+DEADLINE_S = 30.0
 
 
 def frame(can_id: int) -> can.Message:

@@ -48,7 +48,7 @@ class Desk:
         self.desk.take(topic, MqttMessage(str(topic), payload, retained))
 
     async def ack(self) -> UnitAck:
-        return await asyncio.wait_for(self.acks.get(), 5)
+        return await asyncio.wait_for(self.acks.get(), 30)
 
 
 @pytest.fixture
@@ -174,5 +174,5 @@ async def test_closing_gives_up_what_is_carried_out(desk: Desk) -> None:
     desk.hold = asyncio.Event()
     desk.take()
     await asyncio.sleep(0)
-    await asyncio.wait_for(desk.desk.close(), 5)
+    await asyncio.wait_for(desk.desk.close(), 30)
     assert desk.acks.empty()

@@ -36,7 +36,7 @@ async def test_a_waiting_reader_is_woken() -> None:
     reader = asyncio.ensure_future(anext(taken))
     await asyncio.sleep(0)
     taken.offer(message(1))
-    assert await asyncio.wait_for(reader, 5) == message(1)
+    assert await asyncio.wait_for(reader, 30) == message(1)
 
 
 async def test_a_closed_stream_gives_what_it_has_and_ends() -> None:
@@ -55,7 +55,7 @@ async def test_closing_ends_a_reader_that_waits_and_is_told_once() -> None:
     taken.close()
     taken.close()
     with pytest.raises(StopAsyncIteration):
-        await asyncio.wait_for(reader, 5)
+        await asyncio.wait_for(reader, 30)
     assert told == [taken]
 
 

@@ -16,7 +16,7 @@ from evcharging.ocpp.frames import Frame
 from evcharging.ocpp.versions import OcppVersion
 
 NOW = {"currentTime": "2026-01-31T12:00:00Z"}
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Observer:

@@ -18,7 +18,7 @@ from evcharging.ocpp.server_socket import ServerSocket
 from evcharging.ocpp.upgrade import Refusal, UpgradeRequest
 from evcharging.ocpp.websocket_server import Acceptance, Decide, Dismissal, WebSocketServer
 
-DEADLINE_S = 10
+DEADLINE_S = 30
 REQUEST = (
     b"GET /ocpp/CP-001 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n"

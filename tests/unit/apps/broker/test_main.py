@@ -38,13 +38,13 @@ async def test_it_says_what_it_is_for_serves_kafka_on_its_port_and_ends_with_0_w
         address = re.search(r"address=(127\.0\.0\.1:\d+)", ready)
         assert address is not None, ready
         bus = create_bus(address[1])
-        await asyncio.wait_for(bus.start(), 15)
+        await asyncio.wait_for(bus.start(), 30)
         await (await bus.publish_raw("cp.health", b"k", b"v", []))
         async with bus.subscribe({"cp.health": Position.BEGINNING}) as subscription:
             assert (await read(subscription, 1))[0].value == b"v"
         await bus.stop()
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 15) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0
     finally:
         if process.returncode is None:
             process.kill()

@@ -10,7 +10,7 @@ from evcharging.apps.can_tools.monitor import follow
 from evcharging.can.hub import CanHub
 from evcharging.can.hub_channel import HubPort
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 def frame(can_id: int) -> Message:

@@ -13,7 +13,7 @@ from evcharging.apps.charger.node import ChargerNode, make_model
 from evcharging.can.hub import CanHub
 from evcharging.domain.charger import L2_THREE_PHASE, ChargerState, FaultCode
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from evcharging.can.hub import CanHub
 from evcharging.can.link import ChargerLink
 from evcharging.domain.charger import L2_THREE_PHASE, ChargerState
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class Clock:

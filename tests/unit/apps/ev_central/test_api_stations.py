@@ -23,7 +23,7 @@ async def status(web, station_id: str, **more: Any) -> None:
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await a_moment()
 

@@ -49,7 +49,7 @@ class Network:
 
 
 async def heard(messages: Any, number: int = 1) -> list[Any]:
-    return [json.loads(await asyncio.wait_for(anext(messages), 10)) for _ in range(number)]
+    return [json.loads(await asyncio.wait_for(anext(messages), 30)) for _ in range(number)]
 
 
 async def test_a_snapshot_comes_first_then_only_what_changed():
@@ -213,7 +213,7 @@ async def test_closing_ends_every_listeners_messages_now_and_later():
         waiting = asyncio.ensure_future(anext(messages, "end"))
         await asyncio.sleep(0)
         network.feed.close()
-        assert await asyncio.wait_for(waiting, 10) == "end"
+        assert await asyncio.wait_for(waiting, 30) == "end"
     async with aclosing(network.feed.messages()) as messages:
         await heard(messages)
         assert await anext(messages, "end") == "end"

@@ -92,7 +92,7 @@ class History:
             return [row.line for row in reversed(await reading.logs(transaction, station_id, limit=1000))]
 
     async def until_lines(self, *lines: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await self.lines() != list(lines):
                 await a_moment()
 
@@ -135,7 +135,7 @@ async def test_logs_frames_and_alerts_are_written_as_they_come(history):
     async with history.running():
         await history.line("second")
         await history.until_lines("first", "second")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 async with history.database.begin() as transaction:
                     alerts = await reading.alerts(transaction, limit=9)
@@ -154,7 +154,7 @@ async def test_a_restart_goes_on_where_it_ended(history):
         await history.line("second")
         await history.until_lines("first", "second")
     await history.line("third")
-    async with history.running(), asyncio.timeout(10):
+    async with history.running(), asyncio.timeout(30):
         while (await history.lines())[-1] != "third":
             await a_moment()
     assert (await history.lines()).count("first") == 1
@@ -253,7 +253,7 @@ async def test_what_is_old_is_forgotten_frames_before_the_rest(history):
         frame = OcppFrame(ts=ts, cp_id="CP-001", direction="in", frame=[days])
         await history.say(OCPP_FRAMES, frame)
     async with history.running():
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(await history.lines()) < 2 or (await history.lines())[-1] != "0 days ago":
                 await a_moment()
         await history.recorder.forget()
@@ -269,7 +269,7 @@ async def test_the_history_is_bounded_in_rows(tmp_path):
     for number in range(10):
         await history.line(str(number))
     async with history.running():
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await history.lines())[-1:] != ["9"]:
                 await a_moment()
         await history.recorder.forget()

@@ -37,7 +37,7 @@ class Desired:
         return {station_id: message.profile for station_id, message in last.items() if message.running}
 
     async def until(self, *station_ids: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.running.keys() != set(station_ids):
                 await a_moment()
 
@@ -117,7 +117,7 @@ async def test_a_station_that_runs_takes_on_another_profile(web, desired):
     await web.swarm.start("PY-SIM-0001")
     await web.swarm.start("PY-SIM-0001", "busy")
     await web.swarm.start("PY-SIM-0001", "busy")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while desired.running != {"PY-SIM-0001": "busy"}:
             await a_moment()
     assert len(desired.said) == 2
@@ -182,7 +182,7 @@ async def test_a_broker_that_has_lost_its_topics_is_told_again_what_runs(web, de
     swarm, _ = restarted(web)
     await swarm.load()
     assert await swarm.announce() == 2
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(desired.said) < before + 2:
             await a_moment()
     assert {message.station_id for message in desired.said[before:]} <= set(ids(1, 2, 3))

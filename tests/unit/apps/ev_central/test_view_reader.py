@@ -48,7 +48,7 @@ class _Reading:
     async def __aenter__(self) -> ViewReader:
         await self.reader.__aenter__()
         self.task = asyncio.create_task(self.reader.run())
-        await asyncio.wait_for(self.reader.wait_caught_up(), 10)
+        await asyncio.wait_for(self.reader.wait_caught_up(), 30)
         return self.reader
 
     async def __aexit__(self, *error: object) -> None:
@@ -58,7 +58,7 @@ class _Reading:
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await a_moment()
 

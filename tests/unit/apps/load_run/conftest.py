@@ -16,7 +16,7 @@ from evcharging.ocpp.station.environment import SharedEnvironment
 from evcharging.ocpp.versions import OcppVersion
 from tests.support.station_world import Csms
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 LIVELY = BehaviourProfile(
     name="lively",
     pause_s=Range(0.01, 0.05),

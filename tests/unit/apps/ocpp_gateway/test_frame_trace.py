@@ -21,7 +21,7 @@ from evcharging.messages.topics import OCPP_FRAMES
 from evcharging.ocpp.frames import Call, CallError, CallResult, Frame, encode
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 class Traced:

@@ -6,7 +6,7 @@ import asyncio
 
 from evcharging.apps.ocpp_gateway.intake import Intake
 
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 class Station:

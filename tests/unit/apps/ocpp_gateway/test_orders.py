@@ -17,7 +17,7 @@ from evcharging.messages.envelope import Event
 from evcharging.messages.topics import COMMANDS, REPLIES
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from evcharging.messages.network import OcppConfig
 from evcharging.messages.topics import OCPP_CONFIG
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 class Reading:

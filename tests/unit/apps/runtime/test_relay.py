@@ -60,7 +60,7 @@ async def written(database: Database, *ids: str, owner: str = "me", at: datetime
 async def published(bus: MemoryBus, count: int) -> list[str]:
     async with bus.subscribe({HEALTH.name: Position.BEGINNING}) as subscription:
         ids: list[str] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(ids) < count:
                 for record in await subscription.getmany(timeout_s=0.05):
                     ids.append(dict(record.headers)["ce_id"].decode())

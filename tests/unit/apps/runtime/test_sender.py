@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from evcharging.apps.runtime.sender import Sender
+from evcharging.apps.runtime.sender import AT_ONCE, Sender
 from evcharging.bus.memory import MemoryBus, unreachable
 from evcharging.bus.protocol import Position, Record
 from evcharging.messages.commands import CommandOutcome, Reply
@@ -16,7 +16,7 @@ from evcharging.messages.envelope import Event
 from evcharging.messages.topics import REPLIES
 from tests.support.charge_point import NOON
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 def an_event(number: int, traceparent: str | None = None) -> Event[Reply]:
@@ -52,6 +52,20 @@ async def published(bus: MemoryBus) -> list[Record]:
 
 def ids(records: list[Record]) -> list[str]:
     return [dict(record.headers)["ce_id"].decode() for record in records]
+
+
+async def test_others_have_their_turn_while_much_is_published() -> None:
+    bus = MemoryBus()
+    sender = Sender(bus)
+    for number in range(5 * AT_ONCE):
+        sender.send(an_event(number))
+    seen = set()
+    async with running(sender):
+        while sender.waiting:
+            seen.add(sender.waiting)
+            await asyncio.sleep(0)
+    assert len(seen) >= 5
+    await bus.stop()
 
 
 async def test_events_go_out_in_order(bus: MemoryBus):

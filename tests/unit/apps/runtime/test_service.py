@@ -94,7 +94,7 @@ def test_a_signal_sets_the_stop_event_and_the_drained_service_ends_with_0(sig):
 
     async def main(settings: KettleSettings, stop: asyncio.Event) -> None:
         os.kill(os.getpid(), sig)
-        await asyncio.wait_for(stop.wait(), 10)
+        await asyncio.wait_for(stop.wait(), 30)
         drained.append(True)
 
     assert run_service(main, KettleSettings, []) == 0

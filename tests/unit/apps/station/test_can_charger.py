@@ -20,7 +20,7 @@ from evcharging.domain.levels import L2_THREE_PHASE
 from evcharging.domain.vehicle import DEMO_VEHICLE, VehicleSpec
 from evcharging.ocpp.station.interfaces import Reading
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 SPEC = L2_THREE_PHASE
 
 

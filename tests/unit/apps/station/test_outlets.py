@@ -22,7 +22,7 @@ async def test_a_charger_of_this_process_begins_with_its_register_and_plugs_in_w
         charger = await outlets.open("outlet-1", register_wh=4_000.0)
         assert charger.advance(0.0).register_wh == 4_000.0
         charger.plug(VehicleSpec(40.0, 11.0, 0.75))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while charger.advance(0.0).soc is None:
                 await asyncio.sleep(0.01)
         assert charger.advance(0.0).soc == pytest.approx(0.75, abs=0.01)

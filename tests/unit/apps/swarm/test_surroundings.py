@@ -99,7 +99,7 @@ async def test_it_follows_the_topic_from_its_beginning(site):
     await site.bus.publish(Event(SITE_SIGNALS, site.signal(price_per_kwh=7.0), id="1", source="t"))
     task = asyncio.create_task(site.surroundings.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await site.surroundings.wait_known()
         assert site.environment.price == 7.0
         assert site.surroundings.progressing()

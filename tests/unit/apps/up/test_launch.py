@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-DEADLINE_S = 20
+DEADLINE_S = 30
 
 OBEDIENT = """
 import signal, sys

@@ -15,7 +15,7 @@ from evcharging.apps.runtime.errors import GaveUp, UsageError
 from evcharging.apps.up.spec import Probe, Restart, ServiceSpec
 from evcharging.apps.up.supervisor import Supervisor
 
-DEADLINE_S = 20.0
+DEADLINE_S = 30.0
 
 RUNS = "import signal; print('up', flush=True); signal.pause()"
 IGNORES_SIGTERM = (

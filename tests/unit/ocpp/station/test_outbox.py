@@ -136,5 +136,5 @@ async def test_a_failure_of_the_station_over_an_answer_is_not_lost():
     world.station.outbox._on_answer = broken
     await world.charge()
     with pytest.raises(ExceptionGroup) as caught:
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 30)
     assert caught.group_contains(LookupError, match="a bug")
