@@ -7,6 +7,8 @@ record is always recognised.
 
 from __future__ import annotations
 
+import os
+import random
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,8 +132,7 @@ def derived_id(cause: str, kind: str) -> str:
 
 def new_traceparent() -> str:
     """A fresh W3C trace context, sampled."""
-    ids = secrets.token_hex(24)
-    return f"00-{ids[:32]}-{ids[32:]}-01"
+    return f"00-{_random.getrandbits(128):032x}-{_random.getrandbits(64):016x}-01"
 
 
 def child_of(traceparent: str | None) -> str:
@@ -139,7 +140,12 @@ def child_of(traceparent: str | None) -> str:
     parts = (traceparent or "").split("-")
     if len(parts) < 4 or len(parts[1]) != 32 or len(parts[2]) != 16:
         return new_traceparent()
-    return f"{parts[0]}-{parts[1]}-{secrets.token_hex(8)}-{parts[3]}"
+    return f"{parts[0]}-{parts[1]}-{_random.getrandbits(64):016x}-{parts[3]}"
+
+
+_random = random.Random(secrets.randbits(256))
+"""Of traces, which are no secrets: to ask the system for each costs as much as the rest of an event."""
+os.register_at_fork(after_in_child=lambda: _random.seed(secrets.randbits(256)))
 
 
 def expired(expires_at: datetime | None, now: datetime) -> bool:

@@ -252,7 +252,8 @@ class CentralSystem:
 
     async def drain(self, timeout_s: float = 10.0) -> None:
         """Store and publish what is left; the sockets are closed, `run` is running still."""
-        self.writes.post(self._flush)
+        for _ in range(self.metering.flushes):
+            self.writes.post(self._flush)
         if await self.writes.drain(timeout_s):
             await self.relay.drain(timeout_s)
         await self.sender.drain(timeout_s)
@@ -300,7 +301,8 @@ class CentralSystem:
             if not (self.metering.due or self.statuses.due or self.boots.due):
                 continue
             try:
-                await self.writes.do(self._flush)
+                for _ in range(self.metering.flushes):
+                    await self.writes.do(self._flush)
             except StorageAway:
                 continue
             except Exception:

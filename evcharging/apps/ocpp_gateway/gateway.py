@@ -82,6 +82,7 @@ class Gateway:
         central: CentralSystem | None = None,
     ) -> None:
         self.central = central
+        self._log = log.bind()  # once: a line that is left out would be bound for all the same, station by station
         self.links = Links(wall_ns=time.time_ns)
         self._now = now
         self._run_id = secrets.token_hex(4)
@@ -147,13 +148,13 @@ class Gateway:
         if replaced is not None:
             self.metrics.events["replaced"] += 1
             replaced.close(1008, REPLACED)
-        log.debug("station connected", cp_id=link.cp_id, version=link.version.value, remote=link.remote)
+        self._log.debug("station connected", cp_id=link.cp_id, version=link.version.value, remote=link.remote)
         self._central.connected(link)
 
     def closed(self, link: ChargePointLink, reason: str) -> None:
         """Of `LinkHost`."""
         if self.links.leave(link):
-            log.debug("station disconnected", cp_id=link.cp_id, reason=reason)
+            self._log.debug("station disconnected", cp_id=link.cp_id, reason=reason)
             self._central.disconnected(link, reason)
 
     def handle(

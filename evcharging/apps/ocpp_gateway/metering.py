@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 from prometheus_client import Counter
@@ -39,6 +40,8 @@ ABSURD_POWER_W: Final = 1_500_000
 """No connector of today delivers more; a register that rises faster has jumped."""
 JUMP_ALLOWED_WH: Final = Decimal(1000)
 STOP_AGAIN_S: Final = 30.0
+FLUSHED_AT_ONCE: Final = 200
+"""Transactions; the others come next. While many are told on the bus at once no station is answered."""
 
 
 class Metering:
@@ -66,11 +69,18 @@ class Metering:
         self._monotonic = monotonic
         self._on_target = on_target
         self._dirty: dict[str, tuple[ChargePoint, OpenTransaction]] = {}
+        self._counted = 0
+        """Readings since the last flush: the metric's own lock at each of them would cost as much as the reading."""
 
     @property
     def due(self) -> bool:
         """Whether `flush` has something to do, and the bus can take it."""
         return bool(self._dirty) and not self._congested()
+
+    @property
+    def flushes(self) -> int:
+        """How many times `flush` is to be done for everything that was read so far to be stored; at least 1."""
+        return max(-(-len(self._dirty) // FLUSHED_AT_ONCE), 1)
 
     def take(
         self, point: ChargePoint, readings: Iterable[Reading], *, connector_id: int, transaction_id: str | None = None
@@ -100,8 +110,11 @@ class Metering:
                 self._read(point, transaction, reading)
 
     async def flush(self, work: Work) -> None:
-        """An effect: one interval for each transaction that was read since the last one."""
-        taken = {session_id: (point, t, t.reads) for session_id, (point, t) in self._dirty.items()}
+        """An effect: one interval for each of the transactions that were read longest ago; see `flushes`."""
+        COUNTED.inc(self._counted)
+        self._counted = 0
+        oldest = islice(self._dirty.items(), FLUSHED_AT_ONCE)
+        taken = {session_id: (point, t, t.reads) for session_id, (point, t) in oldest}
         standings = await self._standings(work, [t for _, t, _ in taken.values()])
         rows: list[IntervalRow] = []
         told: list[tuple[ChargePoint, OpenTransaction, IntervalRow]] = []
@@ -117,15 +130,17 @@ class Metering:
         await store.save_intervals(work.transaction, rows)
 
         def stored() -> None:
-            for session_id, (_, transaction, reads) in taken.items():
-                if transaction.reads == reads:
-                    self._dirty.pop(session_id, None)
+            for session_id, (point, transaction, reads) in taken.items():
+                self._dirty.pop(session_id, None)
+                if transaction.reads != reads:
+                    self._dirty[session_id] = (point, transaction)  # behind those that have not had their turn
             for point, transaction in over:
                 self._dirty.pop(transaction.session_id, None)
                 if point.open.get(transaction.transaction_id) is transaction:
                     del point.open[transaction.transaction_id]
             for point, transaction, row in told:
                 self._publish(point, transaction, row)
+            INTERVALS.inc(len(told))
 
         work.after_commit(stored)
 
@@ -157,7 +172,7 @@ class Metering:
         self._send(self._announcements.telemetry(transaction, interval))
 
     def _read(self, point: ChargePoint, transaction: OpenTransaction, reading: Reading) -> None:
-        COUNTED.inc()
+        self._counted += 1
         if reading.power_kw is not None:
             transaction.power_kw = reading.power_kw
         if reading.amps is not None:
@@ -195,7 +210,6 @@ class Metering:
         transaction.stored_wh, transaction.stored_until = row.register_wh, row.interval_end
         transaction.meter_start_wh = row.meter_start_wh
         self._send(self._announcements.telemetry(transaction, row))
-        INTERVALS.inc()
         if transaction.target_wh is None or transaction.energy_wh < transaction.target_wh:
             return
         now_s = self._monotonic()

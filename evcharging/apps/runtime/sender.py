@@ -22,6 +22,8 @@ log = structlog.get_logger()
 HOLD_AT: Final = 20_000
 AT_MOST: Final = 100_000
 TRY_AGAIN_S: Final = 0.2
+AT_ONCE: Final = 50
+"""Then others have their turn: a bus that takes everything at once would hold them up until nothing waits."""
 
 
 class Sender:
@@ -68,9 +70,13 @@ class Sender:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            published = 0
             while self._queue:
                 await self._publish(self._queue[0])
                 self._queue.popleft()
+                published += 1
+                if published % AT_ONCE == 0:
+                    await asyncio.sleep(0)
             self._empty.set()
 
     async def drain(self, timeout_s: float) -> bool:

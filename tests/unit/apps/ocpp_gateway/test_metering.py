@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, cast
 
 from evcharging.apps.ocpp_gateway.announcements import Announcements
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, Link, OpenTransaction
-from evcharging.apps.ocpp_gateway.metering import UNCLAIMED_AT_MOST, Metering
+from evcharging.apps.ocpp_gateway.metering import FLUSHED_AT_ONCE, UNCLAIMED_AT_MOST, Metering
 from evcharging.apps.ocpp_gateway.readings import ENERGY_REGISTER, Reading
+from evcharging.apps.ocpp_gateway.writes import Work
+from evcharging.store.database import Database, database_url
+from evcharging.store.gateway import tables
+from evcharging.store.gateway.transactions import TransactionRow, insert_all
+from evcharging.store.migrate import migrate_database
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -109,3 +115,46 @@ def test_nothing_is_due_while_the_bus_is_congested() -> None:
     bench.read(60, 1200)
     bench.congested = True
     assert not bench.metering.due
+
+
+async def test_many_transactions_are_stored_and_told_a_part_at_a_time_the_oldest_first(tmp_path: Path) -> None:
+    bench = Bench()
+    number = FLUSHED_AT_ONCE + 50
+    database = Database(database_url(str(tmp_path / "gateway.db")), schema=tables.SCHEMA)
+    await migrate_database(database)
+    rows = [
+        TransactionRow(
+            session_id=f"s-{n}",
+            cp_id="CP-1",
+            transaction_id=str(n),
+            content_key=str(n),
+            connector_id=1,
+            created_at=T0,
+            started_at=T0,
+            meter_start_wh=Decimal(1000),
+        )
+        for n in range(number)
+    ]
+    async with database.begin() as transaction:
+        await insert_all(transaction, rows)
+    for n in range(number):
+        bench.point.open[str(n)] = OpenTransaction(
+            f"s-{n}", "CP-1", str(n), 1, T0, meter_start_wh=Decimal(1000), register_wh=Decimal(1000)
+        )
+        bench.read(60, 1200, transaction_id=str(n))
+
+    async def flush() -> list[str]:
+        said = len(bench.said)
+        async with database.begin() as transaction:
+            work = Work(transaction, now=T0 + timedelta(seconds=90))
+            await bench.metering.flush(work)
+            bench.read(70, 1300, transaction_id="0")  # while the database is at it
+        for step in work.afterwards:
+            step()
+        return [event.message.session_id for event in bench.said[said:]]
+
+    assert bench.metering.flushes == 2
+    assert await flush() == [f"s-{n}" for n in range(FLUSHED_AT_ONCE)]
+    assert bench.metering.flushes == 1
+    assert await flush() == [*(f"s-{n}" for n in range(FLUSHED_AT_ONCE, number)), "s-0"]
+    await database.close()
