@@ -165,6 +165,26 @@ async def test_prices_alerts_replies_and_deletions_are_told():
         assert told["totals"]["stations"] == 0
 
 
+async def test_the_longer_totals_take_the_longer_they_are_left_alone(monkeypatch):
+    monkeypatch.setattr(live, "TOTALS_EVERY_S", 0.0)
+    monkeypatch.setattr(live, "TOTALS_REST", 1e6)
+    network = Network()
+    asked = 0
+
+    async def totals() -> Totals:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.001)
+        return Totals(Decimal(asked), Decimal(0), "EUR")
+
+    monkeypatch.setattr(network.feed, "_ask_totals", totals)
+    async with aclosing(network.feed.messages()) as messages:
+        await heard(messages)
+        for _ in range(20):
+            await asyncio.sleep(0.002)
+    assert asked == 1
+
+
 async def test_totals_are_asked_for_while_somebody_listens_and_told_when_they_change():
     network = Network(tick_s=0.01)
     async with aclosing(network.feed.messages()) as messages:
