@@ -30,6 +30,7 @@ __all__ = [
     "decode",
     "derived_id",
     "new_traceparent",
+    "random_id",
 ]
 
 M = TypeVar("M", bound=Message)
@@ -130,6 +131,13 @@ def derived_id(cause: str, kind: str) -> str:
     return str(uuid5(_IDS, f"{cause}\n{kind}"))
 
 
+def random_id() -> str:
+    """A fresh id for what has no cause that it could be derived from, in the form of a UUID of version 4."""
+    digits = f"{_random.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
 def new_traceparent() -> str:
     """A fresh W3C trace context, sampled."""
     return f"00-{_random.getrandbits(128):032x}-{_random.getrandbits(64):016x}-01"
@@ -144,7 +152,7 @@ def child_of(traceparent: str | None) -> str:
 
 
 _random = random.Random(secrets.randbits(256))
-"""Of traces, which are no secrets: to ask the system for each costs as much as the rest of an event."""
+"""Of names, which are no secrets: to ask the system for each costs as much as the rest of an event."""
 os.register_at_fork(after_in_child=lambda: _random.seed(secrets.randbits(256)))
 
 

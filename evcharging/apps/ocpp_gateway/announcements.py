@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
-from uuid import uuid4
 
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, OpenTransaction
 from evcharging.domain.energy import WH_PER_KWH
@@ -22,7 +22,7 @@ from evcharging.messages.charge_points import (
     StatusSource,
     Telemetry,
 )
-from evcharging.messages.envelope import Event, derived_id
+from evcharging.messages.envelope import Event, derived_id, random_id
 from evcharging.messages.topics import ALERTS, STATUS, TELEMETRY
 from evcharging.store.gateway.transactions import IntervalRow, TransactionRow
 
@@ -64,7 +64,7 @@ class Announcements:
             connectors=connectors_of(point),
             detail=detail,
         )
-        return Event(STATUS, status, str(uuid4()), self.source)
+        return Event(STATUS, status, random_id(), self.source)
 
     def begun(self, point: ChargePoint, row: TransactionRow) -> Event[Status]:
         """A session flows. Its transaction need not be in memory yet."""
@@ -171,7 +171,7 @@ class Announcements:
         now = self.now()
         alert = Alert(
             ts=now,
-            alert_id=derived_id(cause or str(uuid4()), f"cp.alerts:{kind}"),
+            alert_id=derived_id(cause or random_id(), f"cp.alerts:{kind}"),
             cp_id=cp_id,
             kind=kind,
             severity=severity,
@@ -206,12 +206,12 @@ def connectors_of(
             details.append(_detail(connector_id, state, told, row.session_id, row.id_tag, row.driver_id))
             continue
         if connector_id == WHOLE_CHARGE_POINT:
-            details.append(_detail(connector_id, point.whole_state(), told))
+            details.append(_idle(connector_id, point.whole_state(), told))
             continue
         state = point.state_of(connector_id, without=gone)
         transaction = point.transaction_at(connector_id, without=gone)
         if transaction is None:
-            details.append(_detail(connector_id, state, told))
+            details.append(_idle(connector_id, state, told))
         else:
             details.append(
                 _detail(connector_id, state, told, transaction.session_id, transaction.id_tag, transaction.driver_id)
@@ -219,13 +219,19 @@ def connectors_of(
     return tuple(details)
 
 
+@lru_cache(maxsize=1024)
+def _idle(connector_id: int, state: ChargePointState, ocpp_status: str | None) -> ConnectorDetail:
+    """A connector without a session, which is like that of a thousand other stations."""
+    return ConnectorDetail(connector_id=connector_id, state=state, ocpp_status=ocpp_status)
+
+
 def _detail(
     connector_id: int,
     state: ChargePointState,
     ocpp_status: str | None,
-    session_id: str | None = None,
-    id_tag: str | None = None,
-    driver_id: str | None = None,
+    session_id: str,
+    id_tag: str | None,
+    driver_id: str | None,
 ) -> ConnectorDetail:
     return ConnectorDetail(
         connector_id=connector_id,

@@ -85,7 +85,7 @@ class Reading:
                 self._phases = {}
             self._phases.setdefault(measurand, {})[phase] = value * scale
             return True
-        return self._take(measurand, round(value * scale, DIGITS))
+        return self._take(measurand, value if scale == 1.0 else round(value * scale, DIGITS))
 
     def complete(self) -> None:
         """Make totals of what came by phase alone. To be called once every value was added."""

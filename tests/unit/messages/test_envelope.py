@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,6 +25,7 @@ from evcharging.messages.envelope import (
     derived_id,
     expired,
     new_traceparent,
+    random_id,
 )
 from evcharging.messages.network import OcppConfig
 from evcharging.messages.topics import COMMANDS, HEALTH, OCPP_CONFIG, TELEMETRY, TOPICS, Topic
@@ -175,6 +178,22 @@ def test_a_child_stays_in_its_trace_with_a_span_of_its_own() -> None:
 def test_a_child_of_nothing_begins_a_trace(parent: str | None) -> None:
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", child_of(parent))
     assert new_traceparent() != new_traceparent()
+
+
+def test_an_id_without_a_cause_is_a_uuid_that_nothing_else_has() -> None:
+    ids = [random_id() for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    for text in ids:
+        assert (str(UUID(text)), UUID(text).version) == (text, 4)
+
+
+def test_a_forked_process_makes_ids_of_its_own() -> None:
+    program = (
+        "import os; from evcharging.messages.envelope import random_id\n"
+        "child = os.fork(); print(random_id(), flush=True); child and os.waitpid(child, 0)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert len(set(ran.stdout.split())) == 2
 
 
 def test_a_command_expires_at_its_moment_and_never_without_one() -> None:
