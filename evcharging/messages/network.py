@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,7 @@ __all__ = [
     "OcppConfig",
     "OcppFrame",
     "SiteSignal",
+    "StationVersion",
     "SwarmChargingProfile",
     "SwarmDesired",
     "SwarmHandover",
@@ -43,13 +44,21 @@ class SiteSignal(Message):
     time_scale: float | None = Field(default=None, gt=0)
 
 
+StationVersion: TypeAlias = Literal["1.6", "2.0.1"]
+"""The versions of OCPP that a simulated station speaks."""
+
+
 class SwarmDesired(Message):
-    """What a simulated station is meant to be doing. ``csms_url`` is without the station's id; none: the worker's."""
+    """What a simulated station is meant to be doing.
+
+    ``csms_url`` is without the station's id. Without it, and without ``ocpp_version``, those of the worker hold.
+    """
 
     station_id: CpId
     running: bool
     profile: str = "default"
     csms_url: str | None = None
+    ocpp_version: StationVersion | None = None
 
 
 class SwarmState(StrEnum):
@@ -135,7 +144,8 @@ class SwarmHandover(BaseModel):
     ``term`` grows with each owner: of two statuses the one with the higher term counts, whichever came later.
     ``holder`` is one life of one worker; ``released`` says that it has let go, so that nobody has to wait for it.
     ``registers_wh`` are by connector, from 1 on. ``queue`` are transaction messages that the CSMS has not answered, as
-    the station keeps them; of meter values only the newest. ``charging_profiles`` are those the CSMS installed.
+    the station keeps them, spelt by ``ocpp_version``; of meter values only the newest. ``charging_profiles`` are those
+    the CSMS installed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -147,6 +157,7 @@ class SwarmHandover(BaseModel):
     transactions: tuple[SwarmTransaction, ...] = ()
     queue: tuple[dict[str, Any], ...] = ()
     charging_profiles: tuple[SwarmChargingProfile, ...] = ()
+    ocpp_version: str = "1.6"
 
 
 class SwarmStatus(Message):

@@ -18,7 +18,7 @@ from evcharging.bus.protocol import Bus
 from evcharging.bus.replay import replay
 from evcharging.domain.behaviour import BehaviourProfile, Range
 from evcharging.messages.envelope import Event
-from evcharging.messages.network import SiteSignal, SwarmDesired, SwarmLog, SwarmStatus
+from evcharging.messages.network import SiteSignal, StationVersion, SwarmDesired, SwarmLog, SwarmStatus
 from evcharging.messages.topics import SITE_SIGNALS, SWARM_DESIRED, SWARM_LOG, SWARM_STATUS
 from evcharging.ocpp.station.station import Station
 from evcharging.ocpp.websocket_client import dial
@@ -120,12 +120,24 @@ class SwarmRig:
         self.tasks[name].cancel()
         await asyncio.gather(self.tasks.pop(name), return_exceptions=True)
 
-    async def desire(self, *station_ids: str, running: bool = True, profile: str = "no-transactions") -> None:
+    async def desire(
+        self,
+        *station_ids: str,
+        running: bool = True,
+        profile: str = "no-transactions",
+        ocpp_version: StationVersion | None = None,
+    ) -> None:
         for station_id in station_ids:
             message = SwarmDesired(
-                ts=datetime.now(UTC), station_id=station_id, running=running, profile=profile, csms_url=self.csms_url
+                ts=datetime.now(UTC),
+                station_id=station_id,
+                running=running,
+                profile=profile,
+                csms_url=self.csms_url,
+                ocpp_version=ocpp_version,
             )
-            await self.bus.publish(Event(SWARM_DESIRED, message, id=f"d-{station_id}-{running}-{profile}", source="t"))
+            event_id = f"d-{station_id}-{running}-{profile}-{ocpp_version}"
+            await self.bus.publish(Event(SWARM_DESIRED, message, id=event_id, source="t"))
 
     async def remove(self, station_id: str) -> None:
         await self.bus.publish_raw(SWARM_DESIRED.name, station_id.encode(), None, ())

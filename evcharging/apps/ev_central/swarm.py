@@ -12,16 +12,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as counting
+from typing import get_args
 from uuid import uuid4
 
 import structlog
 
 from evcharging.apps.ev_central.engines import require_no_engine
 from evcharging.apps.ev_central.errors import TooManyStations, UnknownStation
+from evcharging.apps.ev_central.swarm_station import Desired
 from evcharging.apps.ev_central.swarm_view import SwarmView
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.domain.behaviour import DEFAULT_PROFILE, BehaviourProfile, profile_named
-from evcharging.messages.network import SwarmDesired
+from evcharging.messages.network import StationVersion, SwarmDesired
 from evcharging.messages.topics import SWARM_DESIRED
 from evcharging.store.simulator import swarm
 from evcharging.store.simulator.swarm import SwarmStationRow
@@ -72,11 +74,13 @@ class Swarm:
         self._csms_url = csms_url
         self._one_at_a_time = asyncio.Lock()
 
-    async def scale(self, number: int, profile: str = DEFAULT_PROFILE) -> Scaled:
+    async def scale(
+        self, number: int, profile: str = DEFAULT_PROFILE, ocpp_version: StationVersion | None = None
+    ) -> Scaled:
         """Have ``number`` numbered stations run.
 
-        Those that run go on as they are; the lowest numbers that do not are started with ``profile``, the highest that
-        do are stopped.
+        Those that run go on as they are; the lowest numbers that do not are started with ``profile`` and
+        ``ocpp_version`` (None: their worker's), the highest that do are stopped.
 
         Raises:
             TooManyStations: over the bound.
@@ -88,18 +92,21 @@ class Swarm:
         started = stopped = 0
         async with self._one_at_a_time:
             while True:
-                to_start, to_stop = await self._step(number, profile)
+                to_start, to_stop = await self._step(number, profile, ocpp_version)
                 if not to_start and not to_stop:
                     return Scaled(running=number, started=started, stopped=stopped)
                 started += to_start
                 stopped += to_stop
 
-    async def start(self, station_id: str, profile: str | None = None) -> None:
+    async def start(
+        self, station_id: str, profile: str | None = None, ocpp_version: StationVersion | None = None
+    ) -> None:
         """Have one station run, whatever its name; one that runs already takes on another behaviour.
 
         Args:
             station_id: any id that OCPP and Kafka can carry.
             profile: None: what it had before, else `DEFAULT_PROFILE`.
+            ocpp_version: None: what it had before, else its worker's.
 
         Raises:
             TooManyStations: over the bound.
@@ -115,7 +122,8 @@ class Swarm:
                 if running >= self._most:
                     raise TooManyStations(running + 1, self._most)
                 await require_no_engine(work.transaction, station_id)
-            row = self._row(station_id, running=True, profile=wanted)
+            version = ocpp_version or (before.ocpp_version if before is not None else None)
+            row = self._row(station_id, profile=wanted, ocpp_version=version)
             if before is not None and replace(before, changed_at=row.changed_at) == row:
                 return
             await swarm.save_stations(work.transaction, [row])
@@ -144,7 +152,7 @@ class Swarm:
         async with self._transactions.database.read() as transaction:
             rows = await swarm.every_station(transaction)
         for row in rows:
-            self._view.remember(row.station_id, (row.running, row.profile, row.csms_url))
+            self._view.remember(row.station_id, _desired(row))
 
     async def announce(self) -> int:
         """Publish what the topic does not say, or says otherwise than the rows; call it once the view has caught up.
@@ -163,17 +171,15 @@ class Swarm:
                         running=running,
                         profile=profile[:64],
                         csms_url=csms_url,
+                        ocpp_version=version,
                         changed_at=work.now,
                     )
-                    for station_id, (running, profile, csms_url) in said.items()
+                    for station_id, (running, profile, csms_url, version) in said.items()
                     if station_id not in rows
                 ]
                 await swarm.save_stations(work.transaction, lost)
             untold = [
-                row
-                for row in rows.values()
-                if said.get(row.station_id, (False, row.profile, row.csms_url))
-                != (row.running, row.profile, row.csms_url)
+                row for row in rows.values() if said.get(row.station_id, (False, *_desired(row)[1:])) != _desired(row)
             ]
             for start in range(0, len(untold), STATIONS_A_TRANSACTION):
                 part = untold[start : start + STATIONS_A_TRANSACTION]
@@ -187,11 +193,11 @@ class Swarm:
             log.info("the swarm is announced", published=published, entered=len(lost))
         return published
 
-    async def _step(self, number: int, profile: str) -> tuple[int, int]:
+    async def _step(self, number: int, profile: str, ocpp_version: str | None) -> tuple[int, int]:
         """Bring the rows a step nearer to ``number``; how many were started and stopped, both 0 when that is done."""
         async with self._transactions.begin() as work:
             to_start, to_stop = next_steps(await swarm.running_ids(work.transaction), number)
-            rows = [self._row(station_id, running=True, profile=profile) for station_id in to_start]
+            rows = [self._row(station_id, profile=profile, ocpp_version=ocpp_version) for station_id in to_start]
             stopping = await swarm.stations(work.transaction, to_stop)
             rows += [replace(row, running=False, changed_at=work.now) for row in stopping.values()]
             await swarm.save_stations(work.transaction, rows)
@@ -201,18 +207,19 @@ class Swarm:
         self._show(rows)
         return len(to_start), len(to_stop)
 
-    def _row(self, station_id: str, *, running: bool, profile: str) -> SwarmStationRow:
+    def _row(self, station_id: str, *, profile: str, ocpp_version: str | None) -> SwarmStationRow:
         return SwarmStationRow(
             station_id=station_id,
-            running=running,
+            running=True,
             profile=profile,
             csms_url=self._csms_url,
+            ocpp_version=ocpp_version,
             changed_at=self._transactions.now(),
         )
 
     def _show(self, rows: Sequence[SwarmStationRow]) -> None:
         for row in rows:
-            self._view.remember(row.station_id, (row.running, row.profile, row.csms_url))
+            self._view.remember(row.station_id, _desired(row))
 
 
 def station_id_of(number: int) -> str:
@@ -250,4 +257,14 @@ def _message(row: SwarmStationRow) -> SwarmDesired:
         running=row.running,
         profile=row.profile,
         csms_url=row.csms_url,
+        ocpp_version=_spoken(row.ocpp_version),
     )
+
+
+def _desired(row: SwarmStationRow) -> Desired:
+    return row.running, row.profile, row.csms_url, _spoken(row.ocpp_version)
+
+
+def _spoken(version: str | None) -> StationVersion | None:
+    """What a row says, unless no station speaks it (any more)."""
+    return next((spoken for spoken in get_args(StationVersion) if spoken == version), None)

@@ -14,7 +14,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from evcharging.domain.behaviour import BehaviourProfile
-from evcharging.messages.network import SwarmDesired, SwarmPolicy, SwarmState, SwarmStatus
+from evcharging.messages.network import StationVersion, SwarmDesired, SwarmPolicy, SwarmState, SwarmStatus
 
 __all__ = ["LOG_LINES", "Desired", "LogTail", "PolicyRecord", "StationPicture", "StationRecord"]
 
@@ -23,8 +23,8 @@ LOG_LINES = 50
 LONGEST_LINE = 500
 NOT_ONLINE = (SwarmState.STOPPED, SwarmState.OFFLINE)
 
-Desired = tuple[bool, str, str | None]
-"""Running or not, profile, URL of its CSMS (None: the worker's own)."""
+Desired = tuple[bool, str, str | None, StationVersion | None]
+"""Running or not, profile, URL of its CSMS, version of OCPP (None: the worker's own)."""
 
 
 class PolicyRecord(TypedDict):
@@ -135,7 +135,7 @@ class StationPicture:
 
     def apply_desired(self, desired: SwarmDesired) -> bool:
         """Take in what it is meant to do. False where that is known."""
-        self.said_desired = (desired.running, desired.profile, desired.csms_url)
+        self.said_desired = (desired.running, desired.profile, desired.csms_url, desired.ocpp_version)
         return self.want(self.said_desired)
 
     def want(self, desired: Desired) -> bool:

@@ -92,12 +92,13 @@ class StatusBook:
         read: Callable[[], StationSnapshot],
         queue: Sequence[dict[str, Any]],
         kwh: float = 0.0,
+        ocpp_version: str = "1.6",
     ) -> None:
         """Speak for a station from now on, and say so at once.
 
-        ``read`` tells how it is, ``queue`` is its own, ``kwh`` is what was said of its last session.
+        ``read`` tells how it is, ``queue`` is its own, spelt by ``ocpp_version``; ``kwh`` was said of its last session.
         """
-        self._entries[station_id] = BookEntry(term, read, queue, kwh)
+        self._entries[station_id] = BookEntry(term, read, queue, kwh, ocpp_version)
         self.mark(station_id, urgent=True)
 
     def ended(self, record: TransactionRecord) -> None:
@@ -274,7 +275,14 @@ class StatusBook:
             policy=policy_of(snapshot.policy),
             worker=self._worker,
             holds_s=None if entry.state is SwarmState.STOPPED else HOLDS_S,
-            handover=handover_of(snapshot, entry.queue, term=entry.term, holder=self._holder, released=released),
+            handover=handover_of(
+                snapshot,
+                entry.queue,
+                term=entry.term,
+                holder=self._holder,
+                released=released,
+                ocpp_version=entry.ocpp_version,
+            ),
         )
 
     def _event(self, status: SwarmStatus) -> Event[SwarmStatus]:

@@ -26,6 +26,7 @@ class BookEntry:
         "energy_wh",
         "kw",
         "kwh_before",
+        "ocpp_version",
         "on_the_log",
         "queue",
         "read",
@@ -44,6 +45,7 @@ class BookEntry:
         read: Callable[[], StationSnapshot],
         queue: Sequence[dict[str, Any]],
         kwh_before: float = 0.0,
+        ocpp_version: str = "1.6",
     ) -> None:
         self.term = term
         self.read = read
@@ -56,6 +58,7 @@ class BookEntry:
         self.kw = 0.0
         self.energy_wh: dict[int, int] = {}
         self.kwh_before = kwh_before
+        self.ocpp_version = ocpp_version
         self.on_the_log = False
         self.waiters: list[asyncio.Future[None]] = []
 

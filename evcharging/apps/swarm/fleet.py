@@ -27,6 +27,7 @@ from evcharging.messages.network import SwarmDesired, SwarmState
 from evcharging.ocpp.station.dialing import SourceAddresses, TooManyStations
 from evcharging.ocpp.station.host import HostedStation, StationHost
 from evcharging.ocpp.station.interfaces import StationSettings, StationSnapshot
+from evcharging.ocpp.versions import OcppVersion
 
 __all__ = ["Fleet"]
 
@@ -97,6 +98,7 @@ class Fleet:
     def begin(self, desired: SwarmDesired) -> str | None:
         """Let a station begin where it was left off. Returns why it cannot; None where it can."""
         station_id = desired.station_id
+        version = OcppVersion(desired.ocpp_version or self._settings.version)
         url = (desired.csms_url or self._settings.csms_url).rstrip("/")
         try:
             profile = profile_named(self._profiles, desired.profile)
@@ -104,18 +106,23 @@ class Fleet:
         except (UnknownProfile, TooManyStations, ValueError) as error:
             return str(error)
         last = self._memory.last(station_id)
-        past = past_of(last, goes_on_at=self._now() if desired.running else None)
+        past = past_of(last, goes_on_at=self._now() if desired.running else None, ocpp_version=version.value)
+        if past_of(last).unsettled and not past.unsettled:
+            log.warning(
+                "what its CSMS has not heard was said in another OCPP", station_id=station_id, now=version.value
+            )
         queue = KeptQueue(past.queue, on_change=lambda: self._book.mark(station_id))
         begun = self._running[station_id] = _Begun(
             desired, self._memory.term(station_id) + 1, before_it_began(station_id, desired.profile, past)
         )
-        self._host.start(self._station_settings(station_id, url, profile, address, past, queue))
+        self._host.start(self._station_settings(station_id, url, version, profile, address, past, queue))
         self._book.open(
             station_id,
             term=begun.term,
             read=lambda: begun.snapshot(self._host.get(station_id)),
             queue=queue.entries,
             kwh=0.0 if last is None else last.kwh,
+            ocpp_version=version.value,
         )
         if past.registers_wh:
             metrics.TAKEN_OVER.labels("with a transaction" if past.transactions else "idle").inc()
@@ -167,6 +174,7 @@ class Fleet:
         self,
         station_id: str,
         url: str,
+        version: OcppVersion,
         profile: BehaviourProfile,
         address: str | None,
         past: Past,
@@ -176,7 +184,7 @@ class Fleet:
         return StationSettings(
             station_id=station_id,
             csms_url=url,
-            version=settings.ocpp_version,
+            version=version,
             connectors=settings.connectors,
             spec=settings.spec,
             profile=profile,

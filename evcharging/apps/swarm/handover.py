@@ -123,7 +123,13 @@ def policy_of(text: str) -> SwarmPolicy | None:
 
 
 def handover_of(
-    snapshot: StationSnapshot, queue: Sequence[dict[str, Any]], *, term: int, holder: str, released: bool = False
+    snapshot: StationSnapshot,
+    queue: Sequence[dict[str, Any]],
+    *,
+    term: int,
+    holder: str,
+    released: bool = False,
+    ocpp_version: str = "1.6",
 ) -> SwarmHandover:
     """What the next worker needs of ``snapshot``; ``queue`` as the station keeps it, oldest first."""
     return SwarmHandover(
@@ -141,17 +147,24 @@ def handover_of(
             SwarmChargingProfile(connector_id=connector_id, profile=profile)
             for connector_id, profile in snapshot.charging_profiles
         ),
+        ocpp_version=ocpp_version,
     )
 
 
-def past_of(status: SwarmStatus | None, *, goes_on_at: datetime | None = None) -> Past:
+def past_of(status: SwarmStatus | None, *, goes_on_at: datetime | None = None, ocpp_version: str | None = None) -> Past:
     """What a station that was last heard of by ``status`` begins with.
 
-    ``goes_on_at`` is now, where the station is to go on with what it did; None: whatever is open ends.
+    Args:
+        status: its last.
+        goes_on_at: now, where the station is to go on with what it did; None: whatever is open ends.
+        ocpp_version: what it speaks from now on; another than before has no words for what is open, and no more than
+            the registers goes on. None: the same.
     """
     if status is None or status.handover is None:
         return Past() if status is None else Past(registers_wh=(status.register_wh,))
     handover = status.handover
+    if ocpp_version not in {None, handover.ocpp_version}:
+        return Past(registers_wh=handover.registers_wh)
     still_there: dict[str, StillThere] = {}
     if goes_on_at is not None and (goes_on_at - status.ts).total_seconds() <= GOES_ON_WITHIN_S:
         for transaction in handover.transactions:

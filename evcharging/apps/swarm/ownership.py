@@ -238,4 +238,7 @@ class Ownership:
 
 
 def _same(desired: SwarmDesired, begun: SwarmDesired) -> bool:
-    return (desired.profile, desired.csms_url) == (begun.profile, begun.csms_url)
+    def told(one: SwarmDesired) -> tuple[str | None, ...]:
+        return one.profile, one.csms_url, one.ocpp_version
+
+    return told(desired) == told(begun)

@@ -19,12 +19,13 @@ IDS_A_STATEMENT = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwarmStationRow:
-    """A station that was started at some time. ``csms_url``: None is its worker's own."""
+    """A station that was started at some time. ``csms_url`` and ``ocpp_version``: None is its worker's own."""
 
     station_id: str
     running: bool
     profile: str
     csms_url: str | None
+    ocpp_version: str | None = None
     changed_at: datetime
 
 

@@ -225,6 +225,7 @@ swarm_stations = Table(
     Column("running", Boolean, nullable=False),
     Column("profile", String(64), nullable=False),
     Column("csms_url", String(500)),
+    Column("ocpp_version", String(8)),
     Column("changed_at", UtcDateTime, nullable=False),
 )
 

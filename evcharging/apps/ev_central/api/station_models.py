@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evcharging.domain.behaviour import DEFAULT_PROFILE
 from evcharging.messages.base import CpId
+from evcharging.messages.network import StationVersion
 
 __all__ = ["LogRecord", "ScaleBody", "ScaleRecord", "StationBody"]
 
@@ -23,6 +24,14 @@ ProfileName = Annotated[
 ]
 
 
+Version = Annotated[
+    StationVersion | None,
+    Field(
+        description="the OCPP it speaks: `1.6` or `2.0.1`; left out, what it spoke before, else what its worker does"
+    ),
+]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,6 +41,7 @@ class ScaleBody(_Body):
 
     count: int = Field(ge=0, le=1_000_000, examples=[10])
     profile: ProfileName = DEFAULT_PROFILE
+    ocpp_version: Version = None
 
 
 class StationBody(_Body):
@@ -39,6 +49,7 @@ class StationBody(_Body):
 
     station_id: Annotated[CpId, Field(examples=["PY-SIM-0099"])]
     profile: ProfileName | None = None
+    ocpp_version: Version = None
 
 
 class ScaleRecord(BaseModel):

@@ -51,7 +51,7 @@ async def scale(parts: PartsOf, body: ScaleBody) -> ScaleRecord:
     Those that run go on as they are; the lowest numbers that do not are started with the profile, the highest that do
     are stopped, which ends their transactions first.
     """
-    scaled = await parts.swarm.scale(body.count, body.profile)
+    scaled = await parts.swarm.scale(body.count, body.profile, body.ocpp_version)
     return ScaleRecord(count=scaled.running, profile=body.profile, started=scaled.started, stopped=scaled.stopped)
 
 
@@ -61,8 +61,8 @@ async def scale(parts: PartsOf, body: ScaleBody) -> ScaleRecord:
     responses=errors("unknown_profile", "too_many_stations", "id_taken", "database_unavailable", writes=True),
 )
 async def start(parts: PartsOf, body: StationBody) -> StationRecord:
-    """Of any name. One that runs takes on the profile; left out, it is what the station had, else `default`."""
-    await parts.swarm.start(body.station_id, body.profile)
+    """Of any name. One that runs takes on profile and version; left out, they are what the station had before."""
+    await parts.swarm.start(body.station_id, body.profile, body.ocpp_version)
     return _record(parts, body.station_id)
 
 

@@ -32,8 +32,8 @@ def prices() -> Prices:
 @pytest.fixture
 def policy(prices: Prices) -> PolicyOf:
     swarm = SwarmView({"idle": BehaviourProfile(name="idle", charge_if_price_below=20.0)})
-    swarm.remember("ST-1", (True, "idle", None))
-    swarm.remember("ST-2", (True, "gone", None))
+    swarm.remember("ST-1", (True, "idle", None, None))
+    swarm.remember("ST-2", (True, "gone", None, None))
     return policy_of_swarm(swarm, prices)
 
 

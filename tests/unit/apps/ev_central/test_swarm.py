@@ -123,6 +123,30 @@ async def test_a_station_that_runs_takes_on_another_profile(web, desired):
     assert len(desired.said) == 2
 
 
+async def test_a_station_speaks_the_version_it_was_started_with_and_keeps_it(web, desired):
+    await web.swarm.start("A", "idle", "2.0.1")
+    await web.swarm.stop("A")
+    await web.swarm.start("A")
+    await web.swarm.scale(1, "default", "2.0.1")
+    await web.swarm.scale(2)
+    await desired.until("PY-SIM-0001", "PY-SIM-0002", "A")
+    last = {message.station_id: message.ocpp_version for message in desired.said}
+    assert last == {"PY-SIM-0001": "2.0.1", "PY-SIM-0002": None, "A": "2.0.1"}
+
+
+async def test_a_version_that_the_topic_has_otherwise_is_told_again_after_a_restart(web, desired):
+    await web.swarm.start("A", "idle", "2.0.1")
+    await desired.until("A")
+    swarm, view = restarted(web)
+    view.apply(SwarmDesired(ts=web.clock(), station_id="A", running=True, profile="idle"), web.clock())
+    await swarm.load()
+    assert await swarm.announce() == 1
+    async with asyncio.timeout(30):
+        while len(desired.said) < 2:
+            await a_moment()
+    assert desired.said[-1].ocpp_version == "2.0.1"
+
+
 async def test_what_was_decided_shows_at_once(web):
     await web.swarm.start("PY-SIM-0001", "idle")
     assert web.swarm_view.record("PY-SIM-0001")["profile"] == "idle"

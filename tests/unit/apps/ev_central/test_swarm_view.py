@@ -58,13 +58,13 @@ def test_what_is_known_already_is_no_change() -> None:
 
 def test_what_central_has_decided_shows_before_the_topic_says_it() -> None:
     swarm = Swarm()
-    swarm.view.remember("A", (True, "busy", None))
+    swarm.view.remember("A", (True, "busy", None, None))
     record = swarm.view.record("A")
     assert record is not None
     assert (record["profile"], record["status"]) == ("busy", "stopped")
     assert swarm.view.said() == {}
     swarm.desired("A", profile="busy")
-    assert swarm.view.said() == {"A": (True, "busy", None)}
+    assert swarm.view.said() == {"A": (True, "busy", None, None)}
 
 
 def test_a_log_alone_makes_no_station() -> None:

@@ -60,6 +60,13 @@ def test_what_the_csms_installed_holds_at_the_next_worker_too(idle, a_status):
     assert past_of(told).charging_profiles == installed
 
 
+def test_what_was_said_in_one_version_of_ocpp_is_not_said_in_another_but_the_meter_goes_on(record, a_status):
+    past = Past((1250.5,), (record,), still_there={record.local_id: StillThere(VEHICLE, 0.5)})
+    told = told_of(a_status, before_it_began("S-1", "default", past))
+    assert past_of(told, goes_on_at=told.ts, ocpp_version="2.0.1") == Past(registers_wh=(1250.5,))
+    assert past_of(told, goes_on_at=told.ts, ocpp_version="1.6").transactions == (record,)
+
+
 def test_a_transaction_that_had_ended_keeps_its_own_end_and_reason(record, a_status):
     ended = replace(record, ended_at_s=record.started_at_s + 30, reason="Remote")
     there = {record.local_id: StillThere(VEHICLE, 0.5)}
