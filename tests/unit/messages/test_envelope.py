@@ -190,7 +190,7 @@ def test_an_id_without_a_cause_is_a_uuid_that_nothing_else_has() -> None:
 def test_a_forked_process_makes_ids_of_its_own() -> None:
     program = (
         "import os; from evcharging.messages.envelope import random_id\n"
-        "child = os.fork(); print(random_id(), flush=True); child and os.waitpid(child, 0)"
+        "child = os.fork(); child and os.waitpid(child, 0); print(random_id(), flush=True)"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert len(set(ran.stdout.split())) == 2
