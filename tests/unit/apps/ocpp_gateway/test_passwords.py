@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import sys
+import threading
 from collections.abc import Awaitable, Iterator
 
 import argon2
@@ -87,3 +91,65 @@ async def test_no_password_is_kept_where_it_could_be_read(checker: PasswordCheck
 
 async def awaited(answer: bool | Awaitable[bool]) -> bool:
     return answer if isinstance(answer, bool) else await answer
+
+
+async def test_a_station_that_hangs_up_meanwhile_finds_the_answer_when_it_comes_again(checker: PasswordChecker) -> None:
+    blocked = threading.Event()
+    for _ in range(2 * (os.cpu_count() or 1) + 16):  # nothing else is verified until then
+        checker._threads.submit(blocked.wait, 20)
+    first = asyncio.ensure_future(awaited(checker.check("CP-001", HASH, b"right")))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    again = asyncio.ensure_future(awaited(checker.check("CP-001", HASH, b"right")))
+    await asyncio.sleep(0)
+    assert not again.done(), "it waits for the same verification"
+    blocked.set()
+    assert await again
+    assert checker.check("CP-001", HASH, b"right") is True
+
+
+async def test_what_nobody_waits_for_any_more_is_known_all_the_same(checker: PasswordChecker) -> None:
+    first = asyncio.ensure_future(awaited(checker.check("CP-001", HASH, b"right")))
+    await asyncio.sleep(0)
+    first.cancel()
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(TooManyAttempts):
+                answer = checker.check("CP-001", HASH, b"right")
+                if answer is True:
+                    break
+            await asyncio.sleep(0.005)
+
+
+async def test_a_storm_of_first_logins_is_verified_by_as_many_threads_as_are_given() -> None:
+    checker = PasswordChecker(threads=3)
+    meeting = threading.Barrier(3)
+    checker._hasher = Meeting(meeting)  # type: ignore[assignment]
+    try:
+        stations = [f"CP-{number}" for number in range(3)]
+        answers = [awaited(checker.check(cp_id, HASH, b"right")) for cp_id in stations]
+        assert await asyncio.wait_for(asyncio.gather(*answers), 20) == [True, True, True]
+    finally:
+        checker.close()
+
+
+class Meeting:
+    """A hasher that is done once as many verify as are to meet."""
+
+    def __init__(self, meeting: threading.Barrier) -> None:
+        self._meeting = meeting
+
+    def verify(self, _hash: str, _password: bytes) -> bool:
+        self._meeting.wait(20)
+        return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities are kept by thread on Linux only")
+async def test_verifying_gives_way_to_what_the_gateway_does_beside_it(checker: PasswordChecker) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    theirs = await asyncio.wrap_future(
+        checker._threads.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    )
+    assert theirs == min(own + 10, 19) or theirs == 10
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
