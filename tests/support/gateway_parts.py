@@ -71,14 +71,12 @@ class Ground:
         self.writes = Writes(database, relay, owner=name, now=self.now, hold_s=0.2, told=self.said.append)
         self.authorization = Authorization(accept_unknown=False, now=self.now)
         self.announcements = Announcements(source=name, now=self.now, price_per_kwh=lambda: 0.5)
-        self.statuses = Statuses(
-            self.announcements, send=self.said.append, doubt_s=60.0, monotonic=lambda: self.moment.timestamp()
-        )
+        self.statuses = Statuses(self.announcements, send=self.said.append, doubt_s=60.0, monotonic=self.seconds)
         self.metering = Metering(
             self.announcements,
             send=self.said.append,
             congested=lambda: False,
-            monotonic=lambda: self.moment.timestamp(),
+            monotonic=self.seconds,
             on_target=lambda *_: None,
         )
         sockets = count(1)
@@ -97,6 +95,10 @@ class Ground:
     def now(self) -> datetime:
         """The time, moved by `advance`."""
         return self.moment
+
+    def seconds(self) -> float:
+        """The same, as a clock that counts."""
+        return self.moment.timestamp()
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
