@@ -103,12 +103,11 @@ async def test_before_the_first_signal_nothing_costs_anything() -> None:
 
 
 async def test_commands_of_before_the_start_are_heard_if_they_may_still_count_and_all_that_follow() -> None:
-    moment = NOW
-    bus = MemoryBus(MemoryLog(), wall_clock=lambda: moment.timestamp())
+    moments = iter([NOW, NOW + timedelta(seconds=LONGEST_EXPIRY_S), NOW + timedelta(seconds=LONGEST_EXPIRY_S + 2)])
+    bus = MemoryBus(MemoryLog(), wall_clock=lambda: next(moments).timestamp())
     await command(bus, "long-ago")
-    moment = NOW + timedelta(seconds=LONGEST_EXPIRY_S)
     await command(bus, "just-now")
-    async with reading(bus, now=moment + timedelta(seconds=1)) as read:
+    async with reading(bus, now=NOW + timedelta(seconds=LONGEST_EXPIRY_S + 1)) as read:
         assert read.heard == ["just-now"]
         await command(bus, "next")
         await read.until(lambda: read.heard == ["just-now", "next"])
