@@ -1,4 +1,4 @@
-"""What browsers are told over ``/ws``: a snapshot, then only changes, five times a second at most.
+"""What browsers are told over ``/ws``: a snapshot, then only changes, one to five times a second.
 
 Each change is encoded once, whoever listens. There is no queue per browser: changes stand in a short row that all read
 from, and a browser that falls behind the row's beginning is given a fresh snapshot instead of what it missed. So a slow
@@ -22,11 +22,14 @@ from evcharging.apps.ev_central.view import NetworkView
 from evcharging.store.database import DatabaseUnavailable
 from evcharging.store.simulator.session_records import Totals
 
-__all__ = ["LiveFeed", "TooManyBrowsers"]
+__all__ = ["LiveFeed", "TooManyBrowsers", "ticks_to_rest"]
 
 log = structlog.get_logger()
 
 TICK_S = 0.2
+CHANGES_A_TICK = 400
+LONGEST_TICKS = 5
+"""Where more is new at once it is gathered for longer: of thousands of charge points, each is told once a second."""
 TICKS_KEPT = 25
 TOTALS_EVERY_S = 1.0
 TOTALS_REST = 19
@@ -120,13 +123,14 @@ class LiveFeed:
                 for text in tick.messages(cp_id):
                     yield text
 
-    def tick(self) -> None:
-        """Gather what has changed since the last tick and put it before the listeners."""
+    def tick(self) -> int:
+        """Gather what has changed since the last tick and put it before the listeners; returns how many changed."""
         tick = self._encoder.tick(self._now())
         if tick:
             self._ticks.append(tick)
             self._number += 1
             self._announce()
+        return len(tick.by_id)
 
     async def _working(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -134,9 +138,10 @@ class LiveFeed:
             tasks.create_task(self._summing())
 
     async def _ticking(self) -> None:
+        rest = 1.0
         while True:
-            await asyncio.sleep(self._tick_s)
-            self.tick()
+            await asyncio.sleep(rest * self._tick_s)
+            rest = ticks_to_rest(self.tick())
 
     async def _summing(self) -> None:
         loop = asyncio.get_running_loop()
@@ -201,3 +206,8 @@ class LiveFeed:
     def _announce(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def ticks_to_rest(changes: int) -> float:
+    """For how many of its shortest intervals the feed gathers after it had this many charge points to tell of."""
+    return min(max(1.0, changes / CHANGES_A_TICK), LONGEST_TICKS)

@@ -120,7 +120,8 @@ def _live() -> str:
     rows = [(f"<code>{name}</code>", escape(when), escape(fields)) for name, when, fields in LIVE_MESSAGES]
     return (
         '<section><h2 id="live">WS /ws</h2><p>A WebSocket that sends JSON objects and takes nothing: a snapshot, then '
-        "changes only, gathered five times a second. <code>?station_id=CP-001</code> narrows it to one charge point; "
+        "changes only, gathered five times a second, or once where there are thousands. "
+        "<code>?station_id=CP-001</code> narrows it to one charge point; "
         "<code>?batch=true</code> packs the changes of one interval into a JSON array. A slow reader is sent a fresh "
         f"snapshot instead of a backlog.</p>{_table(('type', 'when', 'with'), rows)}"
         f"{_pre('websocat ws://127.0.0.1:8000/ws')}</section>"

@@ -165,6 +165,31 @@ async def test_prices_alerts_replies_and_deletions_are_told():
         assert told["totals"]["stations"] == 0
 
 
+@pytest.mark.parametrize(("changes", "ticks"), [(0, 1), (400, 1), (1_000, 2.5), (2_000, 5), (50_000, 5)])
+def test_the_more_is_new_the_longer_it_is_gathered_up_to_five_ticks(changes: int, ticks: float) -> None:
+    assert live.ticks_to_rest(changes) == ticks
+
+
+async def test_the_feed_rests_by_what_it_had_to_tell(monkeypatch):
+    told: list[int] = []
+
+    def rest(changes: int) -> float:
+        told.append(changes)
+        return 1e9 if changes else 1.0
+
+    monkeypatch.setattr(live, "ticks_to_rest", rest)
+    network = Network(tick_s=0.001)
+    async with aclosing(network.feed.messages()) as messages:
+        await heard(messages)
+        network.status("CP-001")
+        network.status("CP-002")
+        await asyncio.wait_for(anext(messages), 5)
+        network.status("CP-003")
+        for _ in range(20):
+            await asyncio.sleep(0.002)
+    assert [changes for changes in told if changes] == [2]
+
+
 async def test_the_longer_totals_take_the_longer_they_are_left_alone(monkeypatch):
     monkeypatch.setattr(live, "TOTALS_EVERY_S", 0.0)
     monkeypatch.setattr(live, "TOTALS_REST", 1e6)
