@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from evcharging.ocpp.websocket_address import BadUrl, check_url, resolve
+from evcharging.ocpp.websocket_address import BadUrl, Target, check_url, resolve, target_of
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,19 @@ async def test_looks_no_name_up_where_there_is_an_address() -> None:
 
 async def test_finds_the_addresses_behind_a_name() -> None:
     assert (socket.AF_INET, ("127.0.0.1", 9)) in (await resolve("ws://localhost:9/")).addresses
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("ws://127.0.0.1:9000/ocpp/CP-001", Target("127.0.0.1:9000", "/ocpp/CP-001", "127.0.0.1", False)),
+        ("wss://CSMS.example/x?a=b", Target("CSMS.example", "/x?a=b", "csms.example", True)),
+        ("WS://[::1]:9000", Target("[::1]:9000", "/", "::1", False)),
+        ("ws://csms.example?a=/b", Target("csms.example", "/?a=/b", "csms.example", False)),
+        ("ws://csms.example/x#", Target("csms.example", "/x", "csms.example", False)),
+        ("ws://csms.example/ocpp/SÄULE", Target("csms.example", "/ocpp/S%C3%84ULE", "csms.example", False)),
+    ],
+)
+def test_asks_the_host_for_the_path_with_its_query(url: str, target: Target) -> None:
+    check_url(url)
+    assert target_of(url) == target
