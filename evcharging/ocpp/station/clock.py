@@ -44,7 +44,7 @@ class LoopClock:
 
     async def sleep(self, delay_s: float) -> None:
         """Return after `delay_s` of this clock."""
-        await asyncio.sleep(delay_s / self.scale)
+        await _sleep(self, delay_s)
 
 
 class ManualClock:
@@ -69,12 +69,7 @@ class ManualClock:
 
     async def sleep(self, delay_s: float) -> None:
         """Return once the clock was moved `delay_s` on."""
-        woken = asyncio.get_running_loop().create_future()
-        timer = self.call_later(delay_s, lambda: None if woken.done() else woken.set_result(None))
-        try:
-            await woken
-        finally:
-            timer.cancel()
+        await _sleep(self, delay_s)
 
     async def advance(self, delay_s: float) -> None:
         """Move on by `delay_s`; after each call that fell due, let other tasks run until they have nothing to do."""
@@ -89,6 +84,15 @@ class ManualClock:
             await _let_run()
         self._now_s = end_s
         await _let_run()
+
+
+async def _sleep(clock: LoopClock | ManualClock, delay_s: float) -> None:
+    woken = asyncio.get_running_loop().create_future()
+    timer = clock.call_later(delay_s, lambda: None if woken.done() else woken.set_result(None))
+    try:
+        await woken
+    finally:
+        timer.cancel()
 
 
 class _Due:
