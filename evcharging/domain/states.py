@@ -168,9 +168,9 @@ def effective_state(whole: ChargePointState, connector: ChargePointState) -> Cha
 def roll_up(states: Mapping[int, ChargePointState]) -> ChargePointState:
     """Return the charge point's state from those of its connectors by id; 0 is the whole, DISCONNECTED where missing.
 
-    FAULT or DISCONNECTED if the whole is; STOPPED if the whole is and no connector is SUPPLYING (some chargers say so of
-    the whole while a session runs on); else SUPPLYING if any connector is, else ACTIVATED if any is (or none
-    is known). Where no connector can serve: FAULT if any connector is, else STOPPED if any is, else DISCONNECTED.
+    FAULT or DISCONNECTED if the whole is; STOPPED if the whole is and no connector is SUPPLYING (some chargers say it
+    of the whole while a session runs on); else SUPPLYING if any connector is, else ACTIVATED if any is (or none is
+    known). Where no connector can serve: FAULT if any connector is, else STOPPED if any is, else DISCONNECTED.
     """
     whole = states.get(WHOLE_CHARGE_POINT, ChargePointState.DISCONNECTED)
     connectors = {state for connector_id, state in states.items() if connector_id != WHOLE_CHARGE_POINT}

@@ -54,7 +54,8 @@ class ConnectorDetail(BaseModel):
     """How one connector stands at the moment of a status; 0 is the whole charge point.
 
     ``session_id`` is the session whose transaction is open on it, also while the charge point is out of reach;
-    ``ocpp_status`` is the station's own word where it says more than ``state`` (``Reserved``, ``SuspendedEV``).
+    ``ocpp_status`` is the station's own word where it says more than ``state`` (``Reserved``, ``SuspendedEV``); of a
+    connector that is ``Reserved``, ``id_tag`` is whom it is kept for, where that is known.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")

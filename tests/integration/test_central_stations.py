@@ -623,3 +623,28 @@ async def test_a_station_that_is_unavailable_as_a_whole_goes_on_with_its_session
     await pair.ends("s-1", 0)
     await record(central, "s-1", closed)
     assert (await central.known_states())[pair.cp_id] == "STOPPED"
+
+
+async def test_whoever_a_connector_is_reserved_for_over_http_may_start_there_with_that_token(central, station):
+    await own_token(central, "OLD-TAG", "driver-alice")
+    await own_token(central, "ALICE-2", "driver-alice")
+    await station.says(1, ACTIVATED, ocpp_status="Reserved", kept_for="alice-2")
+    while (await central.connectors_of(station.cp_id))["1"][2:] != ["Reserved", "alice-2"]:
+        await a_moment()
+    with pytest.raises(StateForbids, match="reserved"):
+        await central.operations.start(station.cp_id, driver_id="driver-bob")
+    await central.request("r-1", station.cp_id)
+    start = await central.heard.wait_for(Command, lambda c: c.action.value == "START_SUPPLY")
+    assert (start.driver_id, start.id_tag) == ("driver-alice", "ALICE-2")
+
+
+@pytest.mark.parametrize("id_tag", ["driver-zoe", "DRIVER-ZOE"])
+async def test_a_connector_reserved_for_an_id_tag_that_nobody_owns_is_the_drivers_of_that_name(
+    central, station, id_tag
+):
+    await station.says(1, ACTIVATED, ocpp_status="Reserved", kept_for=id_tag)
+    while "Reserved" not in (await central.connectors_of(station.cp_id))["1"]:
+        await a_moment()
+    with pytest.raises(StateForbids, match="reserved"):
+        await central.operations.start(station.cp_id, driver_id="driver-bob")
+    assert await central.operations.start(station.cp_id, driver_id="driver-zoe")

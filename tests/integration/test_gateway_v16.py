@@ -937,3 +937,49 @@ async def test_a_stop_for_the_price_says_so_and_a_stop_that_was_asked_for_says_w
         await station.status("Finishing", 2, **dear)
         await station.stop(number, after(180), 1600)
         assert (await until(lambda: ended(gateway, second.session_id or ""))).reason == "driver_cancel"
+
+
+def kept_for(gateway: Business, connector_id: int = 1) -> str | None:
+    """Whom the newest status says that the connector is reserved for."""
+    said = [s.detail.connectors for s in gateway.statuses("CP-1") if s.detail is not None]
+    listed = {c.connector_id: c for c in (said[-1] if said else ()) or ()}
+    return listed[connector_id].id_tag if connector_id in listed else None
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+async def test_a_reserved_connector_is_told_with_whom_it_is_kept_for(tmp_path: Path, told_first: bool) -> None:
+    log = MemoryLog()
+    expiry = timestamp(datetime.now(UTC) + timedelta(hours=1))
+    request = {"connectorId": 1, "expiryDate": expiry, "idTag": "ALICE", "reservationId": 1}
+    async with business(tmp_path, log=log) as gateway:
+        station = gateway.station()
+        await station.boot()
+
+        async def reserved(_payload: dict[str, Any]) -> dict[str, Any]:
+            if told_first:
+                await station.status("Reserved")
+            return {"status": "Accepted"}
+
+        station.answers["ReserveNow"] = reserved
+        await gateway.call("CP-1", "ReserveNow", request)
+        if not told_first:
+            await station.status("Reserved")
+        await until(lambda: kept_for(gateway) == "ALICE")
+        await station.status("Available")
+        await until(lambda: gateway.statuses("CP-1", 1)[-1].reason == "Available")
+        assert kept_for(gateway) is None
+        await station.status("Reserved")
+    async with business(tmp_path, log=log, name="gateway-2") as gateway:
+        station = gateway.station()
+        await station.boot()
+        await until(lambda: gateway.statuses("CP-1", 0)[-1].reason == "boot")
+        assert kept_for(gateway) == "ALICE", "it is known again after a restart"
+
+
+async def test_a_connector_whose_reservation_nobody_made_here_is_told_without(tmp_path: Path) -> None:
+    async with business(tmp_path) as gateway:
+        station = gateway.station()
+        await station.boot()
+        await station.status("Reserved")
+        await until(lambda: gateway.statuses("CP-1", 1))
+        assert kept_for(gateway) is None

@@ -39,7 +39,9 @@ class Station:
         self, connector_id: int, state: ChargePointState, *, event_id: str | None = None, **more: Any
     ) -> None:
         """A plain change of a connector."""
-        self.connectors[connector_id].update(state=state, ocpp_status=more.pop("ocpp_status", None))
+        self.connectors[connector_id].update(
+            state=state, ocpp_status=more.pop("ocpp_status", None), id_tag=more.pop("kept_for", None)
+        )
         await self._publish(connector_id, state, event_id=event_id, **more)
 
     async def begins(

@@ -27,6 +27,7 @@ def place_for(
     connector_id: int | None = None,
     sessions: Collection[SessionRow] = (),
     reservations: Collection[ReservationRow] = (),
+    kept: Collection[int] = (),
 ) -> int | Denial:
     """The connector that a driver can have now, or why there is none.
 
@@ -35,7 +36,7 @@ def place_for(
     the driver comes first; where none is free, what passes soonest is told.
 
     ``connector_id`` is the only one that will do (None or 0: any); ``sessions`` are the active ones of the charge
-    point, ``reservations`` those there that stand.
+    point, ``reservations`` those there that stand; ``kept`` are connectors that the station keeps for the driver.
     """
     if charge_point.source == StatusSource.MQTT.value:
         return Denial.UNKNOWN_CHARGE_POINT  # one seen only on MQTT reports, and nobody there takes commands
@@ -50,11 +51,11 @@ def place_for(
     wanted = [connector_id] if connector_id else known or [1]
     if connector_id and known and connector_id not in known and charge_point.source == StatusSource.OCPP.value:
         return Denial.INVALID_REQUEST
-    kept_for_me = {r.connector_id for r in reservations if r.driver_id == driver_id}
+    kept_for_me = {r.connector_id for r in reservations if r.driver_id == driver_id}.union(kept)
     wanted.sort(key=lambda number: (number not in kept_for_me, number))
     reasons = []
     for number in wanted:
-        reason = _refusal(charge_point, number, driver_id, sessions, reservations)
+        reason = _refusal(charge_point, number, kept_for_me, sessions, reservations)
         if reason is None:
             return number
         reasons.append(reason)
@@ -71,7 +72,7 @@ def is_out_of_touch(charge_point: ChargePointRow) -> bool:
 def _refusal(
     point: ChargePointRow,
     connector_id: int,
-    driver_id: str,
+    kept_for_me: Collection[int],
     sessions: Collection[SessionRow],
     reservations: Collection[ReservationRow],
 ) -> Denial | None:
@@ -82,8 +83,8 @@ def _refusal(
         connector = point.connectors.get(WHOLE_CHARGE_POINT)
     if connector is not None and connector.state in BY_STATE:
         return BY_STATE[connector.state]
-    holders = {r.driver_id for r in reservations if r.connector_id == connector_id}
-    if driver_id in holders:
+    if connector_id in kept_for_me:
         return None
-    reserved = bool(holders) or (connector is not None and connector.ocpp_status == OcppStatus.RESERVED.value)
+    promised = any(r.connector_id == connector_id for r in reservations)
+    reserved = promised or (connector is not None and connector.ocpp_status == OcppStatus.RESERVED.value)
     return Denial.RESERVED if reserved else None

@@ -20,13 +20,17 @@ class TokenBarred(Exception):
     """The driver has a token, and it may not be used now; the message says why."""
 
 
-async def id_tag_for(work: Work, driver_id: str) -> str:
+async def id_tag_for(work: Work, driver_id: str, *, kept_for: str | None = None) -> str:
     """The driver's own token, else one derived from the driver's id: stored as Accepted and published with this work.
+
+    Of several it is the one that a connector is ``kept_for``, if it may be used.
 
     Raises:
         TokenBarred: every token of the driver's is blocked or has expired. No other is made then.
     """
     own = await tokens.tokens_of_driver(work.transaction, driver_id)
+    if kept_for is not None:
+        own = sorted(own, key=lambda row: folded(row.id_tag) != folded(kept_for))
     if not own:
         candidate = id_tag_of_driver(driver_id)
         found = await tokens.tokens_named(work.transaction, [candidate])

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from evcharging.apps.ev_central.admission import place_for
+from evcharging.apps.ev_central.driver_tokens import drivers_of
 from evcharging.apps.ev_central.work import Work
+from evcharging.domain.authorization import id_tag_of_driver
 from evcharging.messages.drivers import ANY_CHARGE_POINT, Denial, DriverRequest
 from evcharging.store.simulator import network, reservations
 from evcharging.store.simulator.rows import ChargePointRow
+from evcharging.store.simulator.tokens import folded
 
 __all__ = ["Place", "choose_place", "place_at"]
 
@@ -17,10 +20,11 @@ CANDIDATES = 20
 
 
 class Place(NamedTuple):
-    """A connector that is free for one driver now."""
+    """A connector that is free for one driver now; ``id_tag`` is the driver's that the station keeps it for."""
 
     point: ChargePointRow
     connector_id: int
+    id_tag: str | None = None
 
 
 async def choose_place(
@@ -48,11 +52,27 @@ async def place_at(work: Work, cp_id: str, driver_id: str, *, connector_id: int 
     if point is None:
         return Denial.UNKNOWN_CHARGE_POINT
     standing = await reservations.standing_at(work.transaction, [cp_id])
+    kept = await _kept_for(work, point, driver_id)
     found = place_for(
         point,
         driver_id,
         connector_id=connector_id,
         sessions=work.active_sessions(cp_id),
         reservations=[row for row in standing if row.expires_at > work.now],
+        kept=kept,
     )
-    return found if isinstance(found, Denial) else Place(point, found)
+    return found if isinstance(found, Denial) else Place(point, found, kept.get(found))
+
+
+async def _kept_for(work: Work, point: ChargePointRow, driver_id: str) -> dict[int, str]:
+    """The connectors that the station keeps for the driver, whoever asked it to, with the idTag it keeps them for."""
+    reserved = {number: told.reserved_for for number, told in point.connectors.items() if told.reserved_for}
+    if not reserved:
+        return {}
+    owners = await drivers_of(work, reserved.values())
+    own = {folded(driver_id), folded(id_tag_of_driver(driver_id))}  # what an idTag that nobody owns may stand for
+    return {
+        number: id_tag
+        for number, id_tag in reserved.items()
+        if owners.get(folded(id_tag)) == driver_id or (folded(id_tag) not in owners and folded(id_tag) in own)
+    }

@@ -82,7 +82,7 @@ async def accept(
     """
     point = place.point
     of_station = point.source == StatusSource.OCPP.value
-    id_tag = await id_tag_for(work, request.driver_id) if of_station else None
+    id_tag = await id_tag_for(work, request.driver_id, kept_for=place.id_tag) if of_station else None
     session = SessionRow(
         session_id=f"session-{derived_id(request.request_id, 'session')}",
         request_id=request.request_id,

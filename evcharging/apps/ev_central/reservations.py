@@ -59,7 +59,7 @@ async def reserve(work: Work, received: Received[DriverRequest], *, reservation_
     if isinstance(place, Denial):
         deny(work, received, place)
         return
-    point, connector_id = place
+    point, connector_id = place.point, place.connector_id
     standing = await reservations.standing_at(work.transaction, [point.cp_id])
     if any(row.driver_id == request.driver_id and row.connector_id == connector_id for row in standing):
         deny(work, received, Denial.RESERVED, f"connector {connector_id} is reserved for this driver already")

@@ -13,7 +13,7 @@ from evcharging.apps.ev_central.accounts import close_session, note_registers, p
 from evcharging.apps.ev_central.adoption import Adoption, is_past, let_go, take_connector
 from evcharging.apps.ev_central.engines import ignore_intruder
 from evcharging.apps.ev_central.work import Work
-from evcharging.domain.states import OUT_OF_REACH, WHOLE_CHARGE_POINT, ChargePointState, roll_up
+from evcharging.domain.states import OUT_OF_REACH, WHOLE_CHARGE_POINT, ChargePointState, OcppStatus, roll_up
 from evcharging.messages.charge_points import SPEAKERS, ConnectorDetail, Status, StatusDetail, StatusSource
 from evcharging.messages.commands import LONGEST_EXPIRY_S, CommandAction
 from evcharging.messages.envelope import Received
@@ -105,7 +105,13 @@ def _as_told(work: Work, point: ChargePointRow) -> StatusDetail | None:
             session = work.active_session(point.cp_id, number)
             on_it = session.session_id if session is not None and session.phase is Phase.SUPPLYING else None
             connectors.append(
-                ConnectorDetail(connector_id=number, state=told.state, session_id=on_it, ocpp_status=told.ocpp_status)
+                ConnectorDetail(
+                    connector_id=number,
+                    state=told.state,
+                    session_id=on_it,
+                    ocpp_status=told.ocpp_status,
+                    id_tag=told.reserved_for,
+                )
             )
     return StatusDetail(connectors=tuple(connectors), ocpp_version=point.ocpp_version)
 
@@ -121,7 +127,10 @@ def _take_over(point: ChargePointRow, status: Status) -> None:
     if status.source is StatusSource.OCPP:
         point.ocpp_version = detail.ocpp_version or point.ocpp_version
         if detail.connectors:
-            listed = {c.connector_id: ConnectorValue(c.state, source, c.ocpp_status) for c in detail.connectors}
+            listed = {
+                c.connector_id: ConnectorValue(c.state, source, c.ocpp_status, c.id_tag if _is_reserved(c) else None)
+                for c in detail.connectors
+            }
             if _is_faulted_by_central(point):  # and the station did not just speak of the whole
                 listed[WHOLE_CHARGE_POINT] = point.connectors[WHOLE_CHARGE_POINT]
             point.connectors = listed
@@ -134,6 +143,10 @@ def _take_over(point: ChargePointRow, status: Status) -> None:
         point.last_seen_at = status.ts
         if detail.administrative_stop is not None:
             point.administrative_stop = detail.administrative_stop
+
+
+def _is_reserved(connector: ConnectorDetail) -> bool:
+    return connector.ocpp_status == OcppStatus.RESERVED.value
 
 
 def _session_of(work: Work, status: Status, adoption: Adoption) -> SessionRow | None:

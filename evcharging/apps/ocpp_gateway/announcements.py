@@ -12,7 +12,7 @@ from typing import Any
 
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, OpenTransaction
 from evcharging.domain.energy import WH_PER_KWH
-from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState
+from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState, OcppStatus
 from evcharging.messages.charge_points import (
     Alert,
     ConnectorDetail,
@@ -211,7 +211,8 @@ def connectors_of(
         state = point.state_of(connector_id, without=gone)
         transaction = point.transaction_at(connector_id, without=gone)
         if transaction is None:
-            details.append(_idle(connector_id, state, told))
+            holder = (point.kept_for or {}).get(connector_id) if told == OcppStatus.RESERVED.value else None
+            details.append(_idle(connector_id, state, told, holder))
         else:
             details.append(
                 _detail(connector_id, state, told, transaction.session_id, transaction.id_tag, transaction.driver_id)
@@ -220,9 +221,11 @@ def connectors_of(
 
 
 @lru_cache(maxsize=1024)
-def _idle(connector_id: int, state: ChargePointState, ocpp_status: str | None) -> ConnectorDetail:
+def _idle(
+    connector_id: int, state: ChargePointState, ocpp_status: str | None, kept_for: str | None = None
+) -> ConnectorDetail:
     """A connector without a session, which is like that of a thousand other stations."""
-    return ConnectorDetail(connector_id=connector_id, state=state, ocpp_status=ocpp_status)
+    return ConnectorDetail(connector_id=connector_id, state=state, ocpp_status=ocpp_status, id_tag=kept_for)
 
 
 def _detail(

@@ -43,6 +43,7 @@ from evcharging.apps.runtime.sender import Sender
 from evcharging.bus.protocol import Bus
 from evcharging.bus.ratelimit import RateLimit
 from evcharging.domain.end_reasons import EndReason
+from evcharging.domain.states import OcppStatus
 from evcharging.messages.envelope import Event
 from evcharging.ocpp.errors import CallRejected, Fault
 from evcharging.ocpp.versions import OcppVersion
@@ -157,6 +158,7 @@ class CentralSystem:
             leave_others_s=terms.leave_others_s,
             settle_s=terms.settle_s,
             held_by_engine=held_by_engine,
+            say_reserved=lambda point, number: self.statuses.publish(point, number, reason=OcppStatus.RESERVED.value),
             now=now,
             send=self._send,
         )

@@ -110,6 +110,7 @@ class ChargePoint:
         "connected_at",
         "connectors",
         "cp_id",
+        "kept_for",
         "link",
         "loaded",
         "open",
@@ -132,6 +133,8 @@ class ChargePoint:
         self.boot_status: str | None = None
         self.booted_at: datetime | None = None
         self.connectors: dict[int, ConnectorReport] = {}
+        self.kept_for: dict[int, str] | None = None
+        """Whose idTag a connector is reserved for, where one was; counts while its station says that it is."""
         self.open: dict[str, OpenTransaction] = {}
         """By the id on the wire."""
         self.unclaimed: dict[str | int, Reading] = {}

@@ -20,6 +20,7 @@ from prometheus_client import Counter
 
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ChargePoints, OpenTransaction
 from evcharging.apps.ocpp_gateway.dialect import Dialect
+from evcharging.apps.ocpp_gateway.kept_connectors import learn_holders
 from evcharging.apps.ocpp_gateway.presence import is_ours_to_take
 from evcharging.apps.ocpp_gateway.station_calls import NOT_CONNECTED, StationCalls
 from evcharging.apps.ocpp_gateway.supply_orders import SupplyOrders
@@ -39,6 +40,7 @@ COMMANDS = Counter("evcharging_gateway_commands_total", "Commands answered", ["a
 
 WAITING_AT_MOST: Final = 100
 """Commands of one station that may wait for their turn."""
+RESERVE_NOW: Final = "ReserveNow"
 EXPIRED = Outcome(CommandOutcome.EXPIRED, error_description="it came too late and was not done")
 
 
@@ -52,6 +54,7 @@ class CommandDesk:
         leave_others_s: so long a command for a station that is not here is left to other gateways.
         settle_s: so long after the start of this gateway stations are given to come back.
         held_by_engine: whether an engine runs the charge point of that id.
+        say_reserved: is told of a connector of which it is known now for whom it is reserved.
         now: the time, with a zone.
         send: puts an event on the bus; called in order, never waits.
     """
@@ -69,6 +72,7 @@ class CommandDesk:
         leave_others_s: float,
         settle_s: float,
         held_by_engine: Callable[[str], bool] = lambda _cp_id: False,
+        say_reserved: Callable[[ChargePoint, int], None] = lambda _point, _connector_id: None,
         now: Callable[[], datetime],
         send: Callable[[Event[Any]], None],
     ) -> None:
@@ -82,6 +86,7 @@ class CommandDesk:
         self._leave_others_s = leave_others_s
         self._settle_s = settle_s
         self._held_by_engine = held_by_engine
+        self._say_reserved = say_reserved
         self._now = now
         self._send = send
         self._began = now()
@@ -226,6 +231,7 @@ class CommandDesk:
         async def effect(work: Work) -> None:
             if outcome.record is not None:
                 await outcome.record(work)
+                await self._learn_reservation(work, command)
             reply = Reply(
                 ts=work.now,
                 command_id=command.command_id,
@@ -245,6 +251,12 @@ class CommandDesk:
             work.publish(Event(REPLIES, reply, reply.body_id(), self._source, received.traceparent))
 
         self._writes.post(effect)
+
+    async def _learn_reservation(self, work: Work, command: Command) -> None:
+        """A station has taken a reservation: know, and say where it has shown it already, for whom."""
+        point = self._points.get(command.cp_id)
+        if point is not None and (command.payload or {}).get("action") == RESERVE_NOW:
+            await learn_holders(work, [point], say=self._say_reserved)
 
     async def _end(self, point: ChargePoint, transaction: OpenTransaction, reason: str) -> None:
         dialect = None if point.link is None else self._dialects.get(point.link.version)

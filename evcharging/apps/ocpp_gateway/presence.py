@@ -22,6 +22,7 @@ from evcharging.apps.ocpp_gateway.charge_points import (
     Link,
     open_transaction,
 )
+from evcharging.apps.ocpp_gateway.kept_connectors import learn_holders
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.statuses import Statuses
 from evcharging.apps.ocpp_gateway.writes import Work, Writes
@@ -156,6 +157,8 @@ class Presence:
         connectors = await _rows(work, tables.connectors, cp_ids)
         held = [p for p in map(self._points.get, cp_ids) if p is not None and p.link is not None]
         await upsert(work.transaction, tables.sockets, [self._socket(point) for point in held])
+        reserved = {row["cp_id"] for row in connectors if row["status"] == OcppStatus.RESERVED.value}
+        await learn_holders(work, [point for point in held if point.cp_id in reserved])
 
         def stored() -> None:
             self._remember(transactions)

@@ -287,7 +287,7 @@ def _sqlite_moment(moment: datetime | None) -> str | None:
 def _charge_point_values(row: ChargePointRow) -> dict[str, object]:
     values: dict[str, object] = {field.name: getattr(row, field.name) for field in fields(row)}
     values["connectors"] = {
-        str(number): [c.state.value, c.source, *([c.ocpp_status] if c.ocpp_status else [])]
+        str(number): [c.state.value, c.source, *filter(None, (c.ocpp_status, c.reserved_for))]
         for number, c in row.connectors.items()
     }
     values["connector_count"] = sum(number > 0 for number in row.connectors) or 1

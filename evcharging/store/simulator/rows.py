@@ -32,6 +32,8 @@ class ConnectorValue(NamedTuple):
     source: str
     ocpp_status: str | None = None
     """The station's own word, where it says more: ``Reserved`` is ACTIVATED for everybody but one."""
+    reserved_for: str | None = None
+    """That one's idTag, where it is known."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -95,6 +95,8 @@ def test_a_reserved_connector_is_its_drivers_alone_and_comes_first_for_them():
     assert place_for(two, "driver-bob", reservations=kept) == 1
     assert place_for(two, "driver-bob", connector_id=2, reservations=kept) is Denial.RESERVED
     assert place_for(point(ACTIVATED, ACTIVATED, reserved=1), "driver-bob") is Denial.RESERVED
+    assert place_for(point(ACTIVATED, ACTIVATED, reserved=1), "driver-bob", kept=[1]) == 1
+    assert place_for(point(ACTIVATED, ACTIVATED, ACTIVATED, reserved=2), "driver-bob", kept=[2]) == 2
     own = [reservation(1, "driver-alice")]
     assert place_for(point(ACTIVATED, ACTIVATED, reserved=1), "driver-alice", reservations=own) == 1
 
