@@ -680,6 +680,22 @@ async def test_a_limit_becomes_a_charging_profile_that_is_kept(tmp_path: Path) -
         assert (row["purpose"], row["connector_id"]) == ("TxDefaultProfile", 1)
 
 
+async def test_a_limit_goes_before_every_other_default_at_the_highest_level_that_the_station_takes(
+    tmp_path: Path,
+) -> None:
+    async with business(tmp_path) as gateway:
+        station = gateway.station()
+        await station.boot()
+        key = {"key": "ChargeProfileMaxStackLevel", "readonly": True, "value": "8"}
+        station.answers["GetConfiguration"] = {"configurationKey": [key]}
+        await gateway.order(CommandAction.SET_LIMIT, "CP-1", limit_amps=10.0)
+        assert station.called[-1][1]["csChargingProfiles"]["stackLevel"] == 8
+        station.answers["GetConfiguration"] = CallFailed("NotSupported", "", {})
+        reply = await gateway.order(CommandAction.SET_LIMIT, "CP-1", limit_amps=12.0)
+        assert reply.outcome is CommandOutcome.ACCEPTED
+        assert station.called[-1][1]["csChargingProfiles"]["stackLevel"] == 0
+
+
 async def test_a_command_for_a_station_without_a_socket_is_answered_once_by_one_of_two_gateways(tmp_path: Path) -> None:
     log = MemoryLog()
     async with business(tmp_path, log=log) as first, business(tmp_path, log=log, name="gateway-2") as second:

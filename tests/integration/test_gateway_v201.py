@@ -664,6 +664,16 @@ class TestOrders:
             (row,) = await gateway.rows(tables.charging_profiles)
             assert (row["connector_id"], row["purpose"]) == (connector_id, purpose)
 
+    async def test_a_limit_goes_before_every_other_default(self, tmp_path: Path) -> None:
+        place = {"component": {"name": "SmartChargingCtrlr"}, "variable": {"name": "ProfileStackLevel"}}
+        async with business(tmp_path) as gateway:
+            station = await booted(gateway)
+            told = {"attributeStatus": "Accepted", "attributeValue": "5", **place}
+            station.answers["GetVariables"] = {"getVariableResult": [told]}
+            await gateway.order(CommandAction.SET_LIMIT, "CP-1", connector_id=1, limit_amps=10.0)
+            assert ("GetVariables", {"getVariableData": [place]}) in station.called
+            assert station.called[-1][1]["chargingProfile"]["stackLevel"] == 5
+
     async def test_variables_are_read_and_set_and_what_was_told_is_kept(self, tmp_path: Path) -> None:
         place = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}}
         secret = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint
 from evcharging.apps.ocpp_gateway.writes import Effect
 
-__all__ = ["Ask", "Dialect", "Handlers", "Payload", "status_refusal"]
+__all__ = ["Ask", "Dialect", "Handlers", "Payload", "level_of", "status_refusal"]
 
 Payload: TypeAlias = dict[str, Any]
+LEVEL_DIGITS: Final = 4
 
 
 def status_refusal(response: Payload) -> str | None:
     """Why a response means no: its status, unless that is Accepted or a promise of it."""
     status = str(response.get("status"))
     return None if status in ("Accepted", "Scheduled", "RebootRequired") else status
+
+
+def level_of(value: object) -> int:
+    """A stack level as stations tell it, in text; 0 for what is none."""
+    text = str(value).strip()
+    return int(text) if text.isdecimal() and len(text) <= LEVEL_DIGITS else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,15 @@ class Dialect(Protocol):
         """Put a connector, or with 0 the whole station, into service or out of it."""
         ...
 
-    def limit(self, connector_id: int, limit_amps: float) -> Ask:
+    def highest_level(self) -> Ask:
+        """Ask for the highest stack level that a charging profile may have."""
+        ...
+
+    def level_told(self, response: Payload) -> int:
+        """What the answer to that says; 0, which every station takes, where it says nothing."""
+        ...
+
+    def limit(self, connector_id: int, limit_amps: float, *, stack_level: int = 0) -> Ask:
         """Set the current limit of a connector, or with 0 of the whole station."""
         ...
 

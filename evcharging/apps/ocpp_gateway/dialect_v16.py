@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from evcharging.apps.ocpp_gateway.dialect import Ask, Payload
+from evcharging.apps.ocpp_gateway.dialect import Ask, Payload, level_of
 from evcharging.apps.ocpp_gateway.records_v16 import record_of
 from evcharging.apps.ocpp_gateway.writes import Effect
 
@@ -14,6 +14,7 @@ __all__ = ["DialectV16"]
 
 OUR_VENDOR: Final = "evcharging"
 """Our own stations know its data transfers; any other answers UnknownVendorId."""
+MAX_STACK_LEVEL: Final = "ChargeProfileMaxStackLevel"
 LIMIT_PROFILE_ID: Final = 1_000_000
 """The profile that SET_LIMIT sets on connector n is number n from here on, so that it replaces itself."""
 
@@ -63,12 +64,21 @@ class DialectV16:
         kind = "Operative" if operative else "Inoperative"
         return Ask("ChangeAvailability", {"connectorId": connector_id, "type": kind})
 
-    def limit(self, connector_id: int, limit_amps: float) -> Ask:
+    def highest_level(self) -> Ask:
+        """GetConfiguration of ChargeProfileMaxStackLevel."""
+        return Ask("GetConfiguration", {"key": [MAX_STACK_LEVEL]}, refusal=lambda _response: None)
+
+    def level_told(self, response: Payload) -> int:
+        """Its value."""
+        told = (one.get("value") for one in response.get("configurationKey", ()) if one.get("key") == MAX_STACK_LEVEL)
+        return level_of(next(told, None))
+
+    def limit(self, connector_id: int, limit_amps: float, *, stack_level: int = 0) -> Ask:
         """SetChargingProfile: the station's maximum for connector 0, else the default of the connector."""
         purpose = "TxDefaultProfile" if connector_id else "ChargePointMaxProfile"
         profile = {
             "chargingProfileId": LIMIT_PROFILE_ID + connector_id,
-            "stackLevel": 0,
+            "stackLevel": stack_level,
             "chargingProfilePurpose": purpose,
             "chargingProfileKind": "Relative" if connector_id else "Absolute",
             "chargingSchedule": {

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from evcharging.apps.ocpp_gateway.dialect import Ask, Payload
+from evcharging.apps.ocpp_gateway.dialect import Ask, Payload, level_of
 from evcharging.apps.ocpp_gateway.dialect_v16 import LIMIT_PROFILE_ID, OUR_VENDOR
 from evcharging.apps.ocpp_gateway.id_tokens_v201 import id_token
 from evcharging.apps.ocpp_gateway.records_v201 import record_of
 from evcharging.apps.ocpp_gateway.writes import Effect
 
 __all__ = ["DialectV201"]
+
+STACK_LEVEL: Final = {"component": {"name": "SmartChargingCtrlr"}, "variable": {"name": "ProfileStackLevel"}}
 
 
 class DialectV201:
@@ -83,11 +85,21 @@ class DialectV201:
             payload["evse"] = {"id": connector_id}
         return Ask("ChangeAvailability", payload)
 
-    def limit(self, connector_id: int, limit_amps: float) -> Ask:
+    def highest_level(self) -> Ask:
+        """GetVariables of SmartChargingCtrlr.ProfileStackLevel."""
+        return Ask("GetVariables", {"getVariableData": [STACK_LEVEL]}, refusal=lambda _response: None)
+
+    def level_told(self, response: Payload) -> int:
+        """Its value."""
+        results = response.get("getVariableResult", ())
+        told = (one.get("attributeValue") for one in results if one.get("attributeStatus") == "Accepted")
+        return level_of(next(told, None))
+
+    def limit(self, connector_id: int, limit_amps: float, *, stack_level: int = 0) -> Ask:
         """SetChargingProfile: the station's maximum for EVSE 0, else the default of the EVSE."""
         profile = {
             "id": LIMIT_PROFILE_ID + connector_id,
-            "stackLevel": 0,
+            "stackLevel": stack_level,
             "chargingProfilePurpose": "TxDefaultProfile" if connector_id else "ChargingStationMaxProfile",
             "chargingProfileKind": "Relative" if connector_id else "Absolute",
             "chargingSchedule": [

@@ -194,7 +194,11 @@ class SupplyOrders:
     async def _limit(self, point: ChargePoint, dialect: Dialect, command: Command) -> Outcome:
         if command.limit_amps is None:
             raise Refused("invalid_payload", "SET_LIMIT needs limit_amps, in A per phase")
-        outcome = await self._calls.ask(point, dialect, dialect.limit(command.connector_id, command.limit_amps))
+        # At the highest level: of the defaults for a connector that one counts, whoever set others.
+        told = await self._calls.ask(point, dialect, dialect.highest_level())
+        level = dialect.level_told(told.payload or {}) if told.outcome is CommandOutcome.ACCEPTED else 0
+        ask = dialect.limit(command.connector_id, command.limit_amps, stack_level=level)
+        outcome = await self._calls.ask(point, dialect, ask)
         if outcome.outcome is CommandOutcome.ACCEPTED:
             return accepted({"limit_amps": round(command.limit_amps, 2)}, record=outcome.record)
         return outcome

@@ -19,7 +19,8 @@ ASKS = [
     DIALECT.serve(0, operative=False),
     DIALECT.serve(1, operative=True),
     DIALECT.limit(0, 32.04),
-    DIALECT.limit(1, 0),
+    DIALECT.limit(1, 0, stack_level=8),
+    DIALECT.highest_level(),
     DIALECT.inject(1, "unplug", {}),
 ]
 

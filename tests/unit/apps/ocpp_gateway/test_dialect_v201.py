@@ -21,7 +21,8 @@ SPOKEN = DialectV201()
         (SPOKEN.serve(0, operative=False), "ChangeAvailability"),
         (SPOKEN.serve(2, operative=True), "ChangeAvailability"),
         (SPOKEN.limit(0, 16.0), "SetChargingProfile"),
-        (SPOKEN.limit(1, 10.04), "SetChargingProfile"),
+        (SPOKEN.limit(1, 10.04, stack_level=5), "SetChargingProfile"),
+        (SPOKEN.highest_level(), "GetVariables"),
         (SPOKEN.inject(1, "unplug", {"delay_s": 3}), "DataTransfer"),
     ],
 )
