@@ -75,6 +75,11 @@ class LedgerFigures:
         """Whether everything adds up."""
         return not self.problems
 
+    @property
+    def empty(self) -> bool:
+        """Whether there was nothing to compare."""
+        return not self.problems and not self.began
+
 
 @dataclass(slots=True)
 class Ledger:

@@ -5,14 +5,15 @@ It has no script and names no other host, so it can be sent by mail and opened a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
 from evcharging.apps.load_run.charts import Line, chart
 from evcharging.apps.load_run.latencies import ActionFigures
+from evcharging.apps.load_run.ledger import LedgerFigures
 from evcharging.apps.load_run.outcome import RunOutcome
 from evcharging.apps.load_run.quantities import told_duration
+from evcharging.apps.load_run.report_parts import counted, latency, plain, power, section, share, table_of
 from evcharging.apps.load_run.report_style import STYLE
 from evcharging.apps.load_run.timeline import Point
 
@@ -72,7 +73,7 @@ def _verdicts(outcome: RunOutcome) -> str:
         (f"<code>{escape(verdict.expression)}</code>", escape(verdict.measured), _state(not verdict.failed))
         for verdict in outcome.verdicts
     )
-    return _section("Thresholds", _table(("fails if", "measured", ""), rows, numbers_from=9))
+    return section("Thresholds", table_of(("fails if", "measured", ""), rows, numbers_from=9))
 
 
 def _state(good: bool) -> str:
@@ -85,30 +86,30 @@ def _tiles(outcome: RunOutcome) -> str:
     tiles = (
         (
             "stations",
-            _count(outcome.stations.most),
-            f"{_count(sockets.stations_accepted)} accepted, {_count(sockets.connects)} connects",
+            counted(outcome.stations.most),
+            f"{counted(sockets.stations_accepted)} accepted, {counted(sockets.connects)} connects",
             "bad" if sockets.stations_accepted < outcome.stations.most else "",
         ),
-        ("calls", _count(overall.calls), f"{outcome.calls_per_s:,.1f} a second", ""),
-        ("p95", _latency(overall.p95_s), f"p50 {_latency(overall.p50_s)}, p99 {_latency(overall.p99_s)}", ""),
-        ("failures", _count(overall.failed), _share(overall.failed, overall.calls), "bad" if overall.failed else ""),
+        ("calls", counted(overall.calls), f"{outcome.calls_per_s:,.1f} a second", ""),
+        ("p95", latency(overall.p95_s), f"p50 {latency(overall.p50_s)}, p99 {latency(overall.p99_s)}", ""),
+        ("failures", counted(overall.failed), share(overall.failed, overall.calls), "bad" if overall.failed else ""),
         (
             "not answered",
-            _count(not_answered),
-            f"{_count(overall.timeouts)} timeouts, {_count(overall.lost)} lost",
+            counted(not_answered),
+            f"{counted(overall.timeouts)} timeouts, {counted(overall.lost)} lost",
             "bad" if overall.timeouts else "",
         ),
         (
             "sessions",
-            _count(outcome.stations.sessions),
+            counted(outcome.stations.sessions),
             f"{outcome.stations.energy_kwh:,.3f} kWh",
             "",
         ),
         (
             "ledger",
-            "clean" if ledger.clean else f"{len(ledger.problems) + ledger.more_problems} open",
-            f"{_count(ledger.acknowledged)} of {_count(ledger.began)} transactions",
-            "good" if ledger.clean else "bad",
+            _ledger_state(ledger),
+            f"{counted(ledger.acknowledged)} of {counted(ledger.began)} transactions",
+            "" if ledger.empty else "good" if ledger.clean else "bad",
         ),
     )
     cells = "".join(
@@ -133,7 +134,7 @@ def _charts(outcome: RunOutcome) -> str:
                 Line("failed", "--red", [_rate(point.failed, point) for point in points]),
                 Line("timeouts", "--amber", [_rate(point.timeouts, point) for point in points]),
             ],
-            tell=_plain,
+            tell=plain,
         ),
         chart(
             "Latency of answered calls",
@@ -152,7 +153,7 @@ def _charts(outcome: RunOutcome) -> str:
                 Line("wanted", "--grey", [float(point.wanted) for point in points]),
                 Line("connected", "--blue", [float(point.connected) for point in points], filled=True),
             ],
-            tell=_plain,
+            tell=plain,
         ),
         chart(
             "Sockets opened and lost, a second",
@@ -161,22 +162,22 @@ def _charts(outcome: RunOutcome) -> str:
                 Line("opened", "--green", [_rate(point.connects, point) for point in points]),
                 Line("lost", "--red", [_rate(point.disconnects, point) for point in points]),
             ],
-            tell=_plain,
+            tell=plain,
         ),
         chart(
             "Sessions that run",
             at_s,
             [Line("sessions", "--blue", [float(point.sessions) for point in points], filled=True)],
-            tell=_plain,
+            tell=plain,
         ),
         chart(
             "Power of all stations",
             at_s,
             [Line("kW", "--green", [point.power_kw for point in points], filled=True)],
-            tell=lambda kw: f"{kw:,.4g} kW",
+            tell=power,
         ),
     ]
-    return _section("Over time", f'<div class="charts">{"".join(drawn)}</div>')
+    return section("Over time", f'<div class="charts">{"".join(drawn)}</div>')
 
 
 def _rate(count: int, point: Point) -> float:
@@ -188,76 +189,84 @@ def _actions(outcome: RunOutcome) -> str:
     figures = [*outcome.actions, outcome.overall]
     if outcome.background is not None:
         figures.append(outcome.background)
-    table = _table(columns, (_action(one) for one in figures), numbers_from=1)
+    table = table_of(columns, (_action(one) for one in figures), numbers_from=1)
     codes = [
-        (f"<code>{escape(one.action)}</code>", f"<code>{escape(code)}</code>", _count(count))
+        (f"<code>{escape(one.action)}</code>", f"<code>{escape(code)}</code>", counted(count))
         for one in outcome.actions
         for code, count in one.failures.items()
     ]
-    failures = _table(("action", "error code", "calls"), codes, numbers_from=2) if codes else "<p>No failures.</p>"
-    return _section("Actions", table) + _section("Failures by code", failures)
+    failures = table_of(("action", "error code", "calls"), codes, numbers_from=2) if codes else "<p>No failures.</p>"
+    return section("Actions", table) + section("Failures by code", failures)
 
 
 def _action(figures: ActionFigures) -> tuple[str, ...]:
     latencies_s = (figures.p50_s, figures.p90_s, figures.p95_s, figures.p99_s, figures.max_s)
     return (
         f"<code>{escape(figures.action)}</code>",
-        _count(figures.calls),
-        _count(figures.answered),
-        _count(figures.timeouts),
-        _count(figures.lost),
-        _count(figures.failed),
-        *(_latency(latency_s) for latency_s in latencies_s),
+        counted(figures.calls),
+        counted(figures.answered),
+        counted(figures.timeouts),
+        counted(figures.lost),
+        counted(figures.failed),
+        *(latency(latency_s) for latency_s in latencies_s),
     )
+
+
+def _ledger_state(ledger: LedgerFigures) -> str:
+    if ledger.empty:
+        return "empty"
+    return "clean" if ledger.clean else f"{len(ledger.problems) + ledger.more_problems} open"
 
 
 def _connections(outcome: RunOutcome) -> str:
     sockets, stations = outcome.connections, outcome.stations
     rows = [
-        ("sockets opened", _count(sockets.connects)),
-        ("of them again", _count(sockets.reconnects)),
-        ("sockets lost", _count(sockets.disconnects)),
-        ("sockets closed at the end of their station", _count(sockets.closed)),
-        ("attempts that failed", _count(sockets.failed_attempts)),
-        ("stations that connected", f"{_count(sockets.stations)} of {_count(stations.most)}"),
-        ("stations that were accepted", f"{_count(sockets.stations_accepted)} of {_count(stations.most)}"),
-        ("boots accepted", _count(sockets.boots_accepted)),
-        ("stations made anew after a failure of their own", _count(stations.restarts)),
-        ("stations cut off at the end", _count(stations.ended_by_force)),
+        ("sockets opened", counted(sockets.connects)),
+        ("of them again", counted(sockets.reconnects)),
+        ("sockets lost", counted(sockets.disconnects)),
+        ("sockets closed at the end of their station", counted(sockets.closed)),
+        ("attempts that failed", counted(sockets.failed_attempts)),
+        ("stations that connected", f"{counted(sockets.stations)} of {counted(stations.most)}"),
+        ("stations that were accepted", f"{counted(sockets.stations_accepted)} of {counted(stations.most)}"),
+        ("boots accepted", counted(sockets.boots_accepted)),
+        ("stations made anew after a failure of their own", counted(stations.restarts)),
+        ("stations cut off at the end", counted(stations.ended_by_force)),
         ("CPU of this process", told_duration(stations.cpu_s)),
         ("how late it came to its own work at the worst (latencies contain that)", told_duration(stations.late_s)),
         ("its memory at the most", f"{stations.peak_rss_mib:,.0f} MiB"),
     ]
-    table = _table(("", ""), rows, numbers_from=1)
-    reasons = [(escape(reason), _count(count)) for reason, count in sockets.reasons.items()]
+    table = table_of(("", ""), rows, numbers_from=1)
+    reasons = [(escape(reason), counted(count)) for reason, count in sockets.reasons.items()]
     if reasons:
-        table += _table(("why sockets were lost or not opened", "times"), reasons, numbers_from=1)
-    ignored = [(escape(reason), _count(count)) for reason, count in outcome.ignored.items()]
+        table += table_of(("why sockets were lost or not opened", "times"), reasons, numbers_from=1)
+    ignored = [(escape(reason), counted(count)) for reason, count in outcome.ignored.items()]
     if ignored:
-        table += _table(("texts of the CSMS that were ignored", "times"), ignored, numbers_from=1)
-    return _section("Connections", table)
+        table += table_of(("texts of the CSMS that were ignored", "times"), ignored, numbers_from=1)
+    return section("Connections", table)
 
 
 def _ledger(outcome: RunOutcome) -> str:
     ledger = outcome.ledger
     rows = [
-        ("transactions begun by stations", _count(ledger.began)),
-        ("ended", _count(ledger.ended)),
-        ("start and end acknowledged by the CSMS", _count(ledger.acknowledged)),
+        ("transactions begun by stations", counted(ledger.began)),
+        ("ended", counted(ledger.ended)),
+        ("start and end acknowledged by the CSMS", counted(ledger.acknowledged)),
         ("metered by stations", f"{ledger.metered_wh:,} Wh"),
         ("acknowledged by the CSMS", f"{ledger.acknowledged_wh:,} Wh"),
-        ("messages kept while offline", _count(ledger.kept_messages)),
-        ("still waiting at the end", _count(ledger.left_messages)),
-        ("given up", _count(ledger.dropped_messages)),
-        ("acknowledged more than once", _count(ledger.repeated)),
+        ("messages kept while offline", counted(ledger.kept_messages)),
+        ("still waiting at the end", counted(ledger.left_messages)),
+        ("given up", counted(ledger.dropped_messages)),
+        ("acknowledged more than once", counted(ledger.repeated)),
     ]
-    if ledger.clean:
+    if ledger.empty:
+        told = "<p>No transaction began, so there was nothing to account for.</p>"
+    elif ledger.clean:
         told = '<p class="good">Every transaction and every Wh is accounted for.</p>'
     else:
         lines = "".join(f"<li>{escape(problem)}</li>" for problem in ledger.problems)
-        more = f"<p>And {_count(ledger.more_problems)} more.</p>" if ledger.more_problems else ""
+        more = f"<p>And {counted(ledger.more_problems)} more.</p>" if ledger.more_problems else ""
         told = f'<ul class="problems">{lines}</ul>{more}'
-    return _section("Ledger", _table(("", ""), rows, numbers_from=1) + told)
+    return section("Ledger", table_of(("", ""), rows, numbers_from=1) + told)
 
 
 def _faults(outcome: RunOutcome) -> str:
@@ -266,53 +275,16 @@ def _faults(outcome: RunOutcome) -> str:
     rows = (
         (
             f"<code>{escape(fault.kind)}</code>",
-            _count(fault.as_expected),
-            _count(fault.otherwise),
+            counted(fault.as_expected),
+            counted(fault.otherwise),
             escape(", ".join(f"{name} {count}" for name, count in fault.outcomes.items())),
         )
         for fault in outcome.faults
     )
     columns = ("protocol fault", "taken as the standard says", "otherwise", "how the CSMS took it")
-    return _section("Protocol faults", _table(columns, rows, numbers_from=1, last_is_text=True))
+    return section("Protocol faults", table_of(columns, rows, numbers_from=1, last_is_text=True))
 
 
 def _plan(outcome: RunOutcome) -> str:
     rows = [(escape(name), escape(value)) for name, value in outcome.plan.items()]
-    return _section("What was asked for", _table(("", ""), rows, numbers_from=9))
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
-
-
-def _table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int, last_is_text: bool = False
-) -> str:
-    """Cells are HTML already. Columns from ``numbers_from`` on are set as figures."""
-
-    def css(index: int) -> str:
-        text = index < numbers_from or (last_is_text and index == len(columns) - 1)
-        return "" if text else ' class="number"'
-
-    head = "".join(f'<th scope="col"{css(index)}>{name}</th>' for index, name in enumerate(columns))
-    body = "".join(
-        "<tr>" + "".join(f"<td{css(index)}>{cell}</td>" for index, cell in enumerate(row)) + "</tr>" for row in rows
-    )
-    head = f"<thead><tr>{head}</tr></thead>" if any(columns) else ""
-    return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
-
-
-def _count(number: int) -> str:
-    return f"{number:,}"
-
-
-def _plain(value: float) -> str:
-    return f"{value:,.4g}"
-
-
-def _latency(seconds: float | None) -> str:
-    return _DASH if seconds is None else told_duration(seconds)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.2%} of calls" if whole else _DASH
+    return section("What was asked for", table_of(("", ""), rows, numbers_from=9))

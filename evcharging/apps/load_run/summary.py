@@ -33,7 +33,7 @@ def summary(outcome: RunOutcome) -> str:
     ]
     lines += [f"                {problem}" for problem in ledger.problems[:_PROBLEMS_SHOWN]]
     lines += [
-        f"{'not connected' if not number else '':<15} {count:,} times: {reason}"
+        f"{'of them' if not number else '':<15} {count:,} times: {reason}"
         for number, (reason, count) in enumerate(list(sockets.reasons.items())[:_REASONS_SHOWN])
     ]
     if outcome.stations.late_s > _LATE_S:
@@ -106,6 +106,8 @@ def _lost(sockets: ConnectionFigures) -> str:
 
 def _ledger(outcome: RunOutcome) -> str:
     ledger = outcome.ledger
+    if ledger.empty:
+        return "empty: no transaction began"
     state = "clean" if ledger.clean else f"{len(ledger.problems) + ledger.more_problems} do not add up"
     return (
         f"{state}: {ledger.acknowledged:,} of {ledger.began:,} transactions, "

@@ -1,7 +1,8 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
-from evcharging.apps.load_run.ledger import Ledger
+from evcharging.apps.load_run.ledger import Ledger, Metered
 from evcharging.apps.load_run.report_html import body, page
 from tests.support.load_run import outcome
 
@@ -70,8 +71,24 @@ def test_without_thresholds_nothing_passes_or_fails():
     assert "passed" in body(outcome("failures > 99"))
 
 
-def test_a_clean_ledger_says_so():
-    assert "Every transaction and every Wh is accounted for." in body(outcome(ledger=Ledger().figures()))
+def balanced():
+    ledger = Ledger()
+    ledger.metered(Metered("S1", "l1", 7, 100, 350))
+    ledger.start_acknowledged("S1", 7, 100)
+    ledger.end_acknowledged("S1", 7, 350)
+    return ledger.figures()
+
+
+def test_a_clean_ledger_says_so_and_an_empty_one_claims_nothing():
+    assert "Every transaction and every Wh is accounted for." in body(outcome(ledger=balanced()))
+    empty = body(outcome(ledger=Ledger().figures()))
+    assert "No transaction began" in empty
+    assert "Every transaction" not in empty
+
+
+def test_the_power_of_many_stations_is_told_in_mw():
+    points = tuple(replace(point, power_kw=57_000.0) for point in outcome().points)
+    assert "60 MW" in body(outcome(points=points))
 
 
 def test_an_early_stop_is_told():

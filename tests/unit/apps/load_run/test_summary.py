@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from evcharging.apps.load_run.latencies import Latencies
-from evcharging.apps.load_run.ledger import Ledger
+from evcharging.apps.load_run.ledger import Ledger, Metered
 from evcharging.apps.load_run.outcome import ConnectionFigures
 from evcharging.apps.load_run.summary import summary, why_nothing_ran
 from tests.support.load_run import outcome
@@ -29,9 +29,14 @@ def test_they_tell_sockets_sessions_ledger_failures_and_verdicts():
         assert words in text
 
 
-def test_a_clean_ledger_and_an_early_stop_are_told():
-    text = summary(outcome(stopped_early=True, ledger=Ledger().figures()))
-    assert "ledger          clean" in text
+def test_a_clean_ledger_an_empty_one_and_an_early_stop_are_told():
+    ledger = Ledger()
+    assert "ledger          empty: no transaction began" in summary(outcome(ledger=ledger.figures()))
+    ledger.metered(Metered("S1", "l1", 7, 100, 350))
+    ledger.start_acknowledged("S1", 7, 100)
+    ledger.end_acknowledged("S1", 7, 350)
+    text = summary(outcome(stopped_early=True, ledger=ledger.figures()))
+    assert "ledger          clean: 1 of 1 transactions, 250 of 250 Wh" in text
     assert text.splitlines()[0].endswith("stopped early")
 
 
@@ -42,7 +47,7 @@ def test_stations_that_never_came_or_were_cut_off_are_told_with_why():
     text = summary(replace(made, stations=stations, connections=sockets))
     for words in (
         "stations        3 of 5 accepted, 1 connected and never accepted, 1 never connected; 1 cut off at the end",
-        "not connected   7 times: refused",
+        "of them         7 times: refused",
         "                2 times: reset",
         "late            by up to 2.5 s: this machine was too busy",
     ):
