@@ -16,12 +16,40 @@ from evcharging.bus.kafka_settings import KafkaSettings
 from evcharging.bus.kafka_starting import Starting
 from evcharging.bus.progress import Progress
 
-__all__ = ["UNREACHABLE", "discard", "open_with_group", "open_without_group"]
+__all__ = ["UNREACHABLE", "FetchPace", "discard", "open_with_group", "open_without_group"]
 
 UNREACHABLE = (KafkaError, OSError, TimeoutError)
 """What aiokafka raises for a broker that is away, restarting or dealing partitions out."""
 
 STOP_S = 5.0
+IDLE_AFTER_S = 2.0
+
+
+class FetchPace:
+    """How long a reader's fetches wait: briefly while records come, longer when none has come for two seconds.
+
+    The embedded broker tells of a record that comes during a fetch only when the fetch has waited to its end. So the
+    wait is what a reader is late by, and the number of fetches is what one costs that has nothing to read.
+    """
+
+    def __init__(self, settings: KafkaSettings, monotonic: Callable[[], float]) -> None:
+        self._settings = settings
+        self._monotonic = monotonic
+        self._had_at_s = monotonic()
+
+    def wait_ms(self, *, had_records: bool) -> int:
+        """For how long the next fetches are to wait, after one that had records or none."""
+        now_s = self._monotonic()
+        if had_records:
+            self._had_at_s = now_s
+        idle = now_s - self._had_at_s >= IDLE_AFTER_S
+        return self._settings.fetch_idle_wait_ms if idle else self._settings.fetch_max_wait_ms
+
+    def follow(self, consumer: AIOKafkaConsumer, *, had_records: bool) -> None:
+        """Have ``consumer`` fetch accordingly."""
+        fetcher = consumer._fetcher  # noqa: SLF001 - nothing public sets it later than the consumer is made
+        if fetcher is not None:
+            fetcher._fetch_max_wait_ms = self.wait_ms(had_records=had_records)  # noqa: SLF001
 
 
 async def open_without_group(settings: KafkaSettings, starting: Starting, progress: Progress) -> AIOKafkaConsumer:

@@ -17,7 +17,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
-from evcharging.bus.kafka_consumer import UNREACHABLE, discard, open_with_group, open_without_group
+from evcharging.bus.kafka_consumer import UNREACHABLE, FetchPace, discard, open_with_group, open_without_group
 from evcharging.bus.kafka_link import Link
 from evcharging.bus.kafka_settings import KafkaSettings
 from evcharging.bus.kafka_starting import Starting
@@ -73,6 +73,7 @@ class KafkaSubscription:
         self._monotonic = monotonic
         self._progress = Progress(monotonic)
         self._starting = Starting(starts)
+        self._pace = FetchPace(settings, monotonic)
         self._consumer: AIOKafkaConsumer | None = None
         self._settled = asyncio.Event()
         self._unannounced = False
@@ -163,6 +164,7 @@ class KafkaSubscription:
         try:
             async with asyncio.timeout(timeout_s + GRACE_S):
                 fetched = await consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+                self._pace.follow(consumer, had_records=bool(fetched))
                 if self._unannounced or not self._settled.is_set():
                     self._seek({(tp.topic, tp.partition): found[0].offset for tp, found in fetched.items()})
                     await self._settled.wait()

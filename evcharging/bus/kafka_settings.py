@@ -29,6 +29,7 @@ class KafkaSettings:
         linger_ms: publishing more often than this is gathered into requests this far apart; the first goes at once.
         request_timeout_s: after this a request that was not answered is sent again over a new connection.
         fetch_max_wait_ms: how long a fetch may wait for a record; a partition that gets a record waits for it too.
+        fetch_idle_wait_ms: the same for a reader that has had no record for a while.
         session_timeout_s: a member of a group that is silent for so long loses its partitions.
         stop_timeout_s: how long `stop` tries to send what still waits.
         tls: encrypt the connection.
@@ -51,6 +52,7 @@ class KafkaSettings:
     linger_ms: float = 5.0
     request_timeout_s: float = 15.0
     fetch_max_wait_ms: int = 10
+    fetch_idle_wait_ms: int = 20
     session_timeout_s: float = 6.0
     stop_timeout_s: float = 10.0
     tls: bool = False
