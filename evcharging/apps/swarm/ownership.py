@@ -32,6 +32,9 @@ LET_GO_WITHIN_S: Final = 5.0
 CONTESTED_S: Final = 15.0
 """A station that was just claimed by another is left to it for so long; by then the partitions are known anew."""
 SETTLE_WITHIN_S: Final = 60.0
+SETTLE_AGAIN_S: Final = 10.0
+STOPPED_AT_ONCE: Final = 64
+"""Each has its own time to end in good order; of a thousand at once most would spend it waiting for the others."""
 
 
 class Ownership:
@@ -67,6 +70,8 @@ class Ownership:
         self._settling: dict[str, asyncio.Event] = {}
         self._refused: dict[str, SwarmDesired] = {}
         self._contested_until_s: dict[str, float] = {}
+        self._settle_from_s: dict[str, float] = {}
+        self._room_to_stop = asyncio.Semaphore(STOPPED_AT_ONCE)
 
     @property
     def left_waiting(self) -> int:
@@ -92,6 +97,7 @@ class Ownership:
         for station_id in leaving:
             self._open.pop(station_id, None)
             self._refused.pop(station_id, None)
+            self._settle_from_s.pop(station_id, None)
             await self._ended(self._at_work.pop(station_id, None))
         here = [station_id for station_id in leaving if station_id in self._fleet]
         if here:
@@ -163,11 +169,14 @@ class Ownership:
             return desired is None or self._begun_or_not_wanted(desired, partition)
         if desired is not None and desired.running and _same(desired, begun):
             return True
-        self._work(station_id, partial(self._fleet.stop, station_id))
-        return desired is None or not desired.running
+        self._work(station_id, partial(self._stop, station_id))
+        return desired is None
 
     def _begun_or_not_wanted(self, desired: SwarmDesired, partition: int) -> bool:
         station_id = desired.station_id
+        if not desired.running and self._now_s() < self._settle_from_s.get(station_id, 0.0):
+            return False
+        self._settle_from_s.pop(station_id, None)
         to_do = desired.running or self._fleet.left_something(station_id)
         if not to_do or self._refused.get(station_id) == desired:
             return True
@@ -177,7 +186,7 @@ class Ownership:
             self._begin(desired)
         else:
             self._work(station_id, partial(self._settle, desired))
-        return True
+        return desired.running
 
     def _begin(self, desired: SwarmDesired) -> bool:
         refusal = self._fleet.begin(desired)
@@ -197,9 +206,15 @@ class Ownership:
                     await heard.wait()
             except TimeoutError:
                 log.warning("a station's CSMS could not be told how it ended", station_id=desired.station_id)
-            await self._fleet.stop(desired.station_id)
+            await self._stop(desired.station_id)
         finally:
             self._settling.pop(desired.station_id, None)
+            self._settle_from_s[desired.station_id] = self._now_s() + SETTLE_AGAIN_S
+
+    async def _stop(self, station_id: str) -> None:
+        """End the station; what its CSMS has not heard by then it is told after this, see `_settle`."""
+        async with self._room_to_stop:
+            await self._fleet.stop(station_id)
 
     def _free(self, station_id: str, partition: int) -> bool:
         """Whether nobody else can still be running the station."""

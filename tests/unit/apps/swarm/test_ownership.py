@@ -22,6 +22,7 @@ class FleetOnPaper:
         self.terms: dict[str, int] = {}
         self.done: list[tuple[str, str]] = []
         self.unsettled: set[str] = set()
+        self.untold_stops = 0
         self.refuses: set[str] = set()
         self.may_stop = asyncio.Event()
         self.may_stop.set()
@@ -52,7 +53,11 @@ class FleetOnPaper:
         await self.may_stop.wait()
         self.done.append(("stop", station_id))
         self.running.pop(station_id, None)
-        self.unsettled.discard(station_id)
+        if self.untold_stops > 0:
+            self.untold_stops -= 1
+            self.unsettled.add(station_id)
+        else:
+            self.unsettled.discard(station_id)
 
     async def hand_over(self, station_ids: list[str]) -> None:
         for station_id in station_ids:
@@ -276,6 +281,50 @@ async def test_a_station_that_is_not_to_run_begins_to_tell_what_it_left_open_and
     assert "S-1" in rig.fleet
     rig.ownership.registered("S-1", "Accepted")
     await until(lambda: rig.fleet.done == [("begin", "S-1"), ("stop", "S-1")])
+
+
+async def test_a_station_whose_csms_did_not_hear_of_its_end_in_time_is_begun_again_until_it_has(rig):
+    await rig.assign(0)
+    await rig.desire("S-1")
+    await rig.settle()
+    rig.fleet.untold_stops = 2
+    await rig.desire("S-1", running=False)
+    await until(lambda: rig.fleet.done == [("begin", "S-1"), ("stop", "S-1"), ("begin", "S-1")])
+    rig.ownership.registered("S-1", "Accepted")
+    await until(lambda: rig.fleet.done[3:] == [("stop", "S-1")])
+    await rig.settle()
+    assert len(rig.fleet.done) == 4
+    rig.now_s += 10.0
+    await until(lambda: rig.fleet.done[4:] == [("begin", "S-1")])
+    rig.ownership.registered("S-1", "Accepted")
+    await until(lambda: not rig.fleet.unsettled)
+    rig.now_s += 10.0
+    await rig.settle()
+    assert len(rig.fleet.done) == 6
+
+
+async def test_so_many_end_at_once_that_each_has_its_own_time_for_it(rig, monkeypatch):
+    monkeypatch.setattr(rig.ownership, "_most", 100)
+    await rig.assign(0)
+    for number in range(80):
+        await rig.desire(f"S-{number}")
+    await rig.settle()
+    ending: set[str] = set()
+    stop = rig.fleet.stop
+
+    async def stopping(station_id: str) -> None:
+        ending.add(station_id)
+        await stop(station_id)
+
+    monkeypatch.setattr(rig.fleet, "stop", stopping)
+    rig.fleet.may_stop.clear()
+    for number in range(80):
+        await rig.desire(f"S-{number}", running=False)
+    await until(lambda: len(ending) == 64)
+    await rig.settle()
+    assert len(ending) == 64
+    rig.fleet.may_stop.set()
+    await until(lambda: len(ending) == 80)
 
 
 async def test_a_station_that_is_taken_out_of_the_topic_is_stopped(rig):
