@@ -541,7 +541,7 @@ async def test_a_repeated_command_has_no_second_effect_and_the_same_answer(tmp_p
         station = again.station()
         await station.loaded()
         await again.order(CommandAction.SET_LIMIT, "CP-1", limit_amps=10)
-        assert [action for action, _ in station.called] == ["SetChargingProfile"]
+        assert [action for action, _ in station.called] == ["GetConfiguration", "SetChargingProfile"]
 
 
 async def test_a_command_that_a_gateway_took_to_its_grave_is_carried_out_by_no_other(tmp_path: Path) -> None:
@@ -666,6 +666,23 @@ async def test_an_operator_takes_a_station_out_of_service_ending_its_session_fir
         station.answers["ChangeAvailability"] = {"status": "Accepted"}
         await gateway.order(CommandAction.RESUME_CP, "CP-1", connector_id=0)
         assert station.called[-1] == ("ChangeAvailability", {"connectorId": 0, "type": "Operative"})
+
+
+async def test_where_the_sun_shines_a_session_s_energy_is_told_by_source_solar_first(tmp_path: Path) -> None:
+    async with business(tmp_path) as gateway:
+        station = gateway.station()
+        await station.boot()
+        await gateway.token("TAG")
+        now = datetime.now(UTC)
+        answer = await station.start(now - timedelta(seconds=120), 1000)
+        power = {"value": "10000", "measurand": "Power.Active.Import", "unit": "W"}
+        for solar_kw, minutes_ago, wh in ((4.0, 1.0, 1200.0), (None, 0.0, 1300.0)):
+            await gateway.price(0.3, solar_kw=solar_kw)
+            await until(lambda solar_kw=solar_kw: gateway.central.price.solar_kw == (solar_kw or 0.0))
+            await station.meter(answer["transactionId"], now - timedelta(minutes=minutes_ago), wh, power)
+            await gateway.quiet()
+        told = [(one.energy_wh, one.solar_wh, one.grid_wh) for one in gateway.said(TELEMETRY)]
+        assert told == [(200.0, 80.0, 120.0), (100.0, 0.0, 100.0)]
 
 
 async def test_a_limit_becomes_a_charging_profile_that_is_kept(tmp_path: Path) -> None:

@@ -122,9 +122,11 @@ class Business:
             lambda: len(self.central.authorization) > before or self.central.authorization.check(id_tag) != known
         )
 
-    async def price(self, price: float) -> None:
-        """Have Central publish a price."""
-        signal = SiteSignal(ts=datetime.now(UTC), site_id="site-1", price_per_kwh=price, currency="EUR")
+    async def price(self, price: float, *, solar_kw: float | None = None) -> None:
+        """Have Central publish a price, and what the sun gives."""
+        signal = SiteSignal(
+            ts=datetime.now(UTC), site_id="site-1", price_per_kwh=price, currency="EUR", solar_kw=solar_kw
+        )
         await self.bus.publish(Event(SITE_SIGNALS, signal, f"price-{next(_ids)}", "test"))
         await until(lambda: self.central.price.per_kwh == price)
 

@@ -6,7 +6,6 @@ It has no script and names no other host, so it can be sent by mail and opened a
 from __future__ import annotations
 
 from html import escape
-from typing import Final
 
 from evcharging.apps.load_run.charts import Line, chart
 from evcharging.apps.load_run.latencies import ActionFigures
@@ -18,8 +17,6 @@ from evcharging.apps.load_run.report_style import STYLE
 from evcharging.apps.load_run.timeline import Point
 
 __all__ = ["body", "page"]
-
-_DASH: Final = "\N{EN DASH}"
 
 
 def page(outcome: RunOutcome) -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, OpenTransaction
+from evcharging.apps.ocpp_gateway.solar_share import SolarShare
 from evcharging.domain.energy import WH_PER_KWH
 from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState, OcppStatus
 from evcharging.messages.charge_points import (
@@ -35,12 +37,21 @@ class Announcements:
     Args:
         source: names the gateway.
         price_per_kwh: the price to show on telemetry; what is billed is Central's.
+        solar_share: splits energy by source; without it all is the grid's.
     """
 
-    def __init__(self, *, source: str, now: Callable[[], datetime], price_per_kwh: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        source: str,
+        now: Callable[[], datetime],
+        price_per_kwh: Callable[[], float],
+        solar_share: SolarShare | None = None,
+    ) -> None:
         self.source = source
         self.now = now
         self._price_per_kwh = price_per_kwh
+        self._solar_share = solar_share
 
     def status(
         self,
@@ -110,6 +121,9 @@ class Announcements:
         register_wh = row.register_wh or row.interval_wh
         kwh = float((register_wh - (row.meter_start_wh or register_wh)) / WH_PER_KWH)
         energy_wh = float(row.interval_wh)
+        solar_wh = Decimal(0)
+        if self._solar_share is not None:
+            solar_wh = self._solar_share.of(row.interval_wh, kw=kw, until=row.interval_end)
         message = Telemetry(
             ts=self.now(),
             cp_id=transaction.cp_id,
@@ -123,7 +137,8 @@ class Announcements:
             interval_end=row.interval_end,
             register_wh=float(register_wh),
             energy_wh=energy_wh,
-            grid_wh=energy_wh,
+            solar_wh=float(solar_wh),
+            grid_wh=float(row.interval_wh - solar_wh),
             kw=kw,
             kwh=max(kwh, 0.0),
             euros=max(round(kwh * self._price_per_kwh(), 4), 0.0),

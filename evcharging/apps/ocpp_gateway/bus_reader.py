@@ -22,17 +22,19 @@ __all__ = ["BusReader", "SitePrice"]
 
 
 class SitePrice:
-    """The price that holds at the site now, for display. Nothing until the first signal."""
+    """The price that holds at the site now, for display, and what its sun gives. Nothing until the first signal."""
 
     def __init__(self, site_id: str) -> None:
         self._site_id = site_id
         self.per_kwh = 0.0
         self.currency = "EUR"
+        self.solar_kw = 0.0
 
     def learn(self, signal: SiteSignal) -> None:
         """Take a signal, if it is of this site."""
         if signal.site_id == self._site_id:
             self.per_kwh, self.currency = signal.price_per_kwh, signal.currency
+            self.solar_kw = signal.solar_kw or 0.0
 
 
 class BusReader:

@@ -29,6 +29,7 @@ from evcharging.apps.ocpp_gateway.handlers_v201 import HandlersV201
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.mqtt_feed import MqttFeed, MqttPublisher
 from evcharging.apps.ocpp_gateway.presence import LOOK_EVERY_S, Presence
+from evcharging.apps.ocpp_gateway.solar_share import SolarShare
 from evcharging.apps.ocpp_gateway.station_calls import StationCalls
 from evcharging.apps.ocpp_gateway.statuses import Statuses
 from evcharging.apps.ocpp_gateway.supply_orders import SupplyOrders
@@ -104,12 +105,20 @@ class CentralSystem:
         self._may_alert = RateLimit(per_s=1.0, monotonic=monotonic)
         self.points = ChargePoints()
         self.price = SitePrice(terms.site_id)
-        self.mqtt_feed = MqttFeed(self.points, price=lambda: (self.price.per_kwh, self.price.currency), now=now)
+        solar_share = SolarShare(self.price, self.points, now=now, monotonic=monotonic)
+        self.mqtt_feed = MqttFeed(
+            self.points,
+            price=lambda: (self.price.per_kwh, self.price.currency),
+            solar_fraction=solar_share.fraction,
+            now=now,
+        )
         self.sender = Sender(bus)
         self.relay = OutboxRelay(bus, database, tables.outbox, owner=name, now=now)
         self.writes = Writes(database, self.relay, owner=name, now=now, hold_s=terms.hold_s, told=self._tell_mqtt)
         self.authorization = Authorization(accept_unknown=terms.accept_unknown_id_tags, now=now)
-        self.announcements = Announcements(source=source, now=now, price_per_kwh=lambda: self.price.per_kwh)
+        self.announcements = Announcements(
+            source=source, now=now, price_per_kwh=lambda: self.price.per_kwh, solar_share=solar_share
+        )
         self.statuses = Statuses(self.announcements, send=self._send, doubt_s=terms.doubt_s, monotonic=monotonic)
         self.boots = Boots(self.statuses, terms=boot_terms, now=now)
         self.metering = Metering(

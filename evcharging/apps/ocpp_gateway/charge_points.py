@@ -78,6 +78,8 @@ class OpenTransaction:
     reads: int = 0
     """Readings taken since it is in memory."""
     power_kw: float | None = None
+    drawn_kw: float = 0.0
+    """As last told on the bus: measured, or the mean of the last interval."""
     amps: float | None = None
     volts: float | None = None
     soc: float | None = None

@@ -209,7 +209,9 @@ class Metering:
         transaction.last_seq = row.last_seq
         transaction.stored_wh, transaction.stored_until = row.register_wh, row.interval_end
         transaction.meter_start_wh = row.meter_start_wh
-        self._send(self._announcements.telemetry(transaction, row))
+        told = self._announcements.telemetry(transaction, row)
+        transaction.drawn_kw = told.message.kw
+        self._send(told)
         if transaction.target_wh is None or transaction.energy_wh < transaction.target_wh:
             return
         now_s = self._monotonic()

@@ -53,14 +53,21 @@ class MqttFeed:
     Args:
         points: the stations.
         price: the price per kWh and its currency, for display.
+        solar_fraction: the sun's part of the power given.
         now: the time, with a zone.
     """
 
     def __init__(
-        self, points: ChargePoints, *, price: Callable[[], tuple[float, str]], now: Callable[[], datetime]
+        self,
+        points: ChargePoints,
+        *,
+        price: Callable[[], tuple[float, str]],
+        solar_fraction: Callable[[float], float],
+        now: Callable[[], datetime],
     ) -> None:
         self._points = points
         self._price = price
+        self._solar_fraction = solar_fraction
         self._now = now
         self._seq = 0
         self.leaving: set[str] = set()
@@ -141,6 +148,7 @@ class MqttFeed:
         open_now = list(point.open.values())
         energy_kwh = float(sum((t.energy_wh for t in open_now), start=WH_PER_KWH * 0) / WH_PER_KWH)
         power_kw = round(sum(t.power_kw or 0.0 for t in open_now), 3)
+        solar_kw = round(power_kw * self._solar_fraction(power_kw), 3)
         live = open_now[0] if open_now else None
         return UnitTelemetry(
             ts=self._now(),
@@ -154,8 +162,8 @@ class MqttFeed:
             voltage_v=live.volts if live is not None else None,
             soc=live.soc if live is not None else None,
             temperature_c=live.temperature_c if live is not None else None,
-            solar_kw=0.0,
-            grid_kw=power_kw,
+            solar_kw=solar_kw,
+            grid_kw=round(power_kw - solar_kw, 3),
             cost=round(energy_kwh * price, 4),
             currency=currency,
         )
