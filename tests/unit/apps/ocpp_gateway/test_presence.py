@@ -178,6 +178,14 @@ async def test_stations_of_a_gateway_that_lives_are_left_to_it(gateway: Ground, 
         assert await gateway.presence.look() == 0
 
 
+async def test_a_gateway_that_has_not_shown_itself_yet_has_a_minute_for_it(gateway: Ground, other: Ground) -> None:
+    await connect(other)
+    gateway.advance(60)
+    assert await gateway.presence.look() == 0
+    gateway.advance(1)
+    assert await gateway.presence.look() == 1
+
+
 async def test_at_the_start_every_open_transaction_is_said_as_it_stands(gateway: Ground) -> None:
     await charging(gateway)
     assert await gateway.presence.publish_open_again() == 1
