@@ -13,7 +13,7 @@ AT_ONCE = 2
 """A hash takes some 40 ms of one core and 19 MiB on purpose."""
 
 _hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-"""argon2id as OWASP's password storage cheat sheet has it. OCPP's passwords are keys of 16 characters and more, and each
+"""argon2id as OWASP's password storage cheat sheet has it. OCPP's passwords are keys of 16 characters and more, and a
 gateway verifies each of them once: the library's defaults take six times as long, minutes for a thousand stations."""
 _slots = asyncio.Semaphore(AT_ONCE)
 

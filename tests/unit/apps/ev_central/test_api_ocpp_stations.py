@@ -45,6 +45,7 @@ async def test_a_station_is_registered_and_gateways_can_verify_its_password(web)
     }
     assert config.security_profile == 1
     assert argon2.PasswordHasher().verify(config.password_hash, PASSWORD)
+    assert config.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 async def test_a_password_is_shown_and_stored_nowhere(web, capfd):
