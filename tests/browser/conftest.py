@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
 from tests.support.web import WebRig, running_web
 
@@ -20,6 +21,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Watched:
@@ -63,8 +66,9 @@ class Screen:
         return self.page.locator(f'#{table} tr[data-key="{cp_id}"]')
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
+    """One browser for the tests of a file; each has a context of its own, which shares nothing with the others."""
     found = next((path for path in map(shutil.which, CHROMIUM_NAMES) if path), None)
     if found is None:
         pytest.fail(f"the page cannot be tested without Chromium: none of {', '.join(CHROMIUM_NAMES)} is on the PATH")
@@ -80,18 +84,18 @@ def token(request: pytest.FixtureRequest) -> str | None:
     return getattr(request, "param", None)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def web(tmp_path: Path, token: str | None) -> AsyncIterator[WebRig]:
     async with running_web(tmp_path, token=token) as rig:
         yield rig
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def screen(web: WebRig, chromium: Browser) -> AsyncIterator[Screen]:
     """A page that is open, and that must have made no error by the end of the test."""
     async with web.listening() as address:
         context = await chromium.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         screen = Screen(web, await context.new_page(), address)
         yield screen
         await context.close()

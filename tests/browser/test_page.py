@@ -13,7 +13,7 @@ from evcharging.messages.charge_points import Alert, Severity
 from evcharging.messages.commands import Command
 from evcharging.messages.topics import ALERTS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 MARKUP = '<img src="x" onerror="document.title=\'owned\'"><script>document.title="owned"</script>'
 

@@ -11,7 +11,7 @@ from evcharging.messages.network import SwarmLog, SwarmStatus
 from evcharging.messages.topics import SWARM_LOG, SWARM_STATUS
 from tests.support.central import a_moment
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 MARKUP = '<img src="x" onerror="document.title=\'owned\'">'
 
