@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from evcharging.ocpp import exchange
+from evcharging.ocpp import asking
 from evcharging.ocpp.errors import CallFailed, CallRejected, CallTimedOut, ConnectionLost, Fault, InvalidAnswer
 from evcharging.ocpp.exchange import MAX_WAITING_CALLS, Exchange
 from evcharging.ocpp.frames import Frame
@@ -96,7 +96,7 @@ async def test_a_call_returns_the_peers_answer(rig):
 
 async def test_what_held_a_call_on_its_way_out_is_no_part_of_the_peers_latency(rig, monkeypatch):
     moments = iter([100.0, 102.0, 102.25])
-    monkeypatch.setattr(exchange, "perf_counter", lambda: next(moments))
+    monkeypatch.setattr(asking, "perf_counter", lambda: next(moments))
     task = rig.call()
     await turns()
     rig.exchange.left_late("another")
@@ -351,41 +351,3 @@ async def test_the_observer_sees_each_text_once(rig):
     rig.receive(2, "m1", "Heartbeat", {})
     rig.exchange.receive(b"{")
     assert rig.observer.seen == [("in", True), ("out", True), ("in", False)]
-
-
-async def test_who_does_not_wait_is_told_the_answer_in_the_turn_it_comes_in(rig: Rig):
-    told: list[Any] = []
-    rig.exchange.ask("Heartbeat", {}, timeout_s=PATIENCE_S, then=told.append)
-    rig.exchange.ask("Heartbeat", {}, timeout_s=PATIENCE_S, then=told.append)
-    rig.receive(3, "id-1", NOW)
-    assert told == [NOW]
-    rig.receive(4, "id-2", "GenericError", "no", {})
-    assert [type(one) for one in told[1:]] == [CallFailed]
-    rig.exchange.ask("Heartbeat", {}, timeout_s=PATIENCE_S, then=told.append)
-    rig.exchange.close("cut")
-    assert [type(one) for one in told[2:]] == [ConnectionLost]
-    with pytest.raises(ConnectionLost, match="cut"):
-        rig.exchange.ask("Heartbeat", {}, timeout_s=PATIENCE_S, then=told.append)
-
-
-async def test_a_call_has_its_own_deadline_whatever_became_of_the_one_before(rig: Rig):
-    ended = asyncio.get_running_loop().create_future()
-    rig.exchange.ask("Heartbeat", {}, timeout_s=0.02, then=lambda _: None)
-    rig.receive(3, "id-1", NOW)
-    began = asyncio.get_running_loop().time()
-    rig.exchange.ask("Heartbeat", {}, timeout_s=0.1, then=ended.set_result)
-    async with asyncio.timeout(PATIENCE_S):
-        assert isinstance(await ended, CallTimedOut)
-    assert asyncio.get_running_loop().time() - began >= 0.1
-    assert rig.observer.calls == [("Heartbeat", True, "ok"), ("Heartbeat", False, "timeout")]
-
-
-async def test_a_call_that_waited_beyond_its_deadline_is_never_sent(rig: Rig):
-    ended: list[Any] = []
-    done = asyncio.Event()
-    rig.exchange.ask("Heartbeat", {}, timeout_s=0.01, then=lambda one: (ended.append(one), done.set()))
-    rig.exchange.ask("Heartbeat", {}, timeout_s=0.01, then=ended.append)
-    async with asyncio.timeout(PATIENCE_S):
-        await done.wait()
-    assert [type(one) for one in ended] == [CallTimedOut, CallTimedOut]
-    assert [frame[1] for frame in rig.sent] == ["id-1"]

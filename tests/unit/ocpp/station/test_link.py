@@ -3,7 +3,7 @@ from base64 import b64decode
 
 import orjson
 
-from evcharging.ocpp import exchange
+from evcharging.ocpp import asking
 from evcharging.ocpp.station.interfaces import Backoff, ClientSocket
 from tests.support.station_world import VEHICLE, Csms, World, living
 
@@ -125,7 +125,7 @@ class Holding:
 
 async def test_a_call_that_was_held_back_on_purpose_counts_from_when_it_left(monkeypatch):
     now_s = 100.0
-    monkeypatch.setattr(exchange, "perf_counter", lambda: now_s)
+    monkeypatch.setattr(asking, "perf_counter", lambda: now_s)
     faults = Holding()
     async with living(faults=faults) as world:
         now_s = 102.0
