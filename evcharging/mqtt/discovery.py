@@ -15,7 +15,10 @@ from typing import Any
 from evcharging.domain.states import MqttStatus
 from evcharging.mqtt.topics import EngineTopic, UnitTopic, UnitTopicKind
 
-__all__ = ["HomeAssistant"]
+__all__ = ["DISCOVERY_PREFIX", "HomeAssistant"]
+
+DISCOVERY_PREFIX = r"^[A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64}){0,3}$"
+"""What a prefix may be: levels of a topic, without wildcards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class HomeAssistant:
 
     prefix: str = "homeassistant"
     currency: str | None = None
+
+    @classmethod
+    def under(cls, prefix: str | None) -> HomeAssistant | None:
+        """Announce under ``prefix``; None where it is not set, and nothing is announced."""
+        return None if prefix is None else cls(prefix)
 
     def configurations(self, unit_id: str, *, engine_id: str | None = None) -> list[tuple[str, bytes]]:
         """Topic and payload of every sensor of a unit, to be published retained.

@@ -64,7 +64,7 @@ async def rig(broker: EmbeddedBroker) -> AsyncIterator[EngineRig]:
 @pytest.fixture
 async def onlooker(broker: EmbeddedBroker) -> AsyncIterator[Onlooker]:
     async with aiomqtt.Client("127.0.0.1", broker.port) as client:
-        await client.subscribe("evse/#", qos=1)
+        await client.subscribe([("evse/#", 1), ("homes/#", 1)])
         onlooker = Onlooker(client)
         listening = asyncio.create_task(onlooker.listen())
         yield onlooker
@@ -128,3 +128,21 @@ async def test_without_a_broker_it_charges_all_the_same_and_is_not_ready(rig: En
     assert engine.host.health_of(cp_id)["healthy"]
     await broker.start()
     await engine.ready()
+
+
+@pytest.mark.parametrize("prefix", ["homes", None])
+async def test_home_assistant_is_told_of_its_units_where_that_is_set(
+    rig: EngineRig, broker: EmbeddedBroker, onlooker: Onlooker, prefix: str | None
+):
+    cp_id = new_cp_id()
+    await rig.engine(cp_id=cp_id, mqtt=broker.url, mqtt_interval=0.2, mqtt_discovery=prefix)
+    telemetry = await onlooker.hear(f"evse/{cp_id}/telemetry")
+    announced = {topic for topic, _ in onlooker.heard if not topic.startswith("evse/")}
+    if prefix is None:
+        assert announced == set()
+        return
+    power = await onlooker.hear(f"homes/sensor/{cp_id}/power/config")
+    assert power["state_topic"] == f"evse/{cp_id}/telemetry"
+    assert power["value_template"] == "{{ value_json.power_kw }}"
+    assert "power_kw" in telemetry
+    assert await onlooker.hear(power["availability"][0]["topic"]) == "online"

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import httpx
+import orjson
 import pytest
 import trustme
 import websockets
@@ -28,6 +30,7 @@ from evcharging.messages.charge_points import Status
 from evcharging.messages.envelope import Event
 from evcharging.messages.network import OcppFrame, TokenStatus
 from evcharging.messages.topics import ALERTS, AUTH_TOKENS, OCPP_CONFIG, OCPP_FRAMES, STATUS, Topic
+from evcharging.mqtt.embedded import EmbeddedBroker
 from tests.support.gateway import ask, basic, password_hash
 from tests.support.gateway_process import gateway_process
 
@@ -283,3 +286,15 @@ async def test_settings_of_the_central_system_hold_on_the_wire(tmp_path: Path, f
             for number in (1, 2)
         ]
         assert [answer[2]["idTagInfo"]["status"] for answer in answers] == ["Accepted", "ConcurrentTx"]
+
+
+async def test_home_assistant_is_told_of_stations_where_that_is_set(tmp_path: Path, free_ports: list[int]) -> None:
+    async with EmbeddedBroker() as broker, aiomqtt.Client("127.0.0.1", broker.port) as reader:
+        await reader.subscribe("homeassistant/#", qos=1)
+        settings = {"open_registration": True, "mqtt": broker.url, "mqtt_discovery": "homeassistant"}
+        async with network(tmp_path, free_ports, **settings) as net, net.connect("CP-1") as station:
+            await ask(station, BOOT)
+            async with asyncio.timeout(DEADLINE_S):
+                message = await anext(aiter(reader.messages))
+    assert str(message.topic).startswith("homeassistant/sensor/CP-1/")
+    assert orjson.loads(message.payload)["state_topic"] == "evse/CP-1/telemetry"  # type: ignore[arg-type]

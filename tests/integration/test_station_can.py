@@ -157,6 +157,16 @@ async def test_a_charging_profile_of_ten_ampere_is_ten_ampere_on_can_in_meter_va
         assert told["power_kw"] == pytest.approx(6.93, abs=0.01)
 
 
+async def test_home_assistant_is_told_of_a_stations_chargers_where_that_is_set(csms: CsmsServer) -> None:
+    async with EmbeddedBroker() as broker, aiomqtt.Client("127.0.0.1", broker.port) as reader:
+        await reader.subscribe("homeassistant/#", qos=1)
+        async with running(csms, mqtt=broker.url, mqtt_discovery="homeassistant") as settings:
+            async with asyncio.timeout(DEADLINE_S):
+                message = await anext(aiter(reader.messages))
+    assert str(message.topic).startswith(f"homeassistant/sensor/{settings.id}/")
+    assert json.loads(bytes(message.payload))["device"]["name"] == settings.id
+
+
 async def test_a_charger_of_another_process_is_reached_through_its_hub(csms: CsmsServer) -> None:
     station_id = new_id()
     hub = CanHub()

@@ -38,6 +38,7 @@ from evcharging.messages.envelope import Event, Received
 from evcharging.messages.network import SiteSignal
 from evcharging.messages.topics import COMMANDS, SITE_SIGNALS
 from evcharging.mqtt.address import MqttAddress
+from evcharging.mqtt.discovery import HomeAssistant
 from evcharging.mqtt.publisher import UnitPublisher
 
 __all__ = ["EngineHost"]
@@ -211,6 +212,7 @@ class EngineHost:
             clock=lambda: self._clock().wall,
             expected_units=len(self.cp_ids),
             on_command=self._feed.carry_out,
+            discovery=HomeAssistant.under(self._settings.mqtt_discovery),
         )
 
     async def _handle(self, batch: Sequence[Received[Any]]) -> None:

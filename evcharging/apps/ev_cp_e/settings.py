@@ -18,6 +18,7 @@ from evcharging.can.connect import CanAddress
 from evcharging.domain.charger import ChargerSpec, Taper, VehicleSpec
 from evcharging.messages.base import CpId
 from evcharging.mqtt.address import MqttAddress
+from evcharging.mqtt.discovery import DISCOVERY_PREFIX
 from evcharging.mqtt.protocol import BadAddress
 from evcharging.mqtt.topics import ENGINE_LEVEL
 
@@ -56,6 +57,11 @@ class EngineSettings(KafkaServiceSettings):
         le=3600,
         validation_alias=AliasChoices("mqtt_interval", "MOCK_PUBLISH_INTERVAL"),
         description="seconds between telemetry messages on MQTT",
+    )
+    mqtt_discovery: str | None = Field(
+        None,
+        pattern=DISCOVERY_PREFIX,
+        description="announce units to Home Assistant under this topic, homeassistant by its own default; unset: not",
     )
     engine_id: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_.:-]{1,48}$", description="name of this process; host and process id where unset"

@@ -36,6 +36,7 @@ from evcharging.bus.protocol import Bus
 from evcharging.messages.base import rfc3339
 from evcharging.messages.network import OcppConfig
 from evcharging.mqtt.address import MqttAddress
+from evcharging.mqtt.discovery import HomeAssistant
 from evcharging.mqtt.publisher import UnitPublisher
 from evcharging.ocpp.errors import CallRejected
 from evcharging.ocpp.schemas import actions, check_request, check_response
@@ -95,7 +96,12 @@ class _Service:
         self._bus = bus
         self._listening = False
         self._mqtt = (
-            UnitPublisher(MqttAddress.parse(settings.mqtt), engine_id=settings.name, clock=_now)
+            UnitPublisher(
+                MqttAddress.parse(settings.mqtt),
+                engine_id=settings.name,
+                clock=_now,
+                discovery=HomeAssistant.under(settings.mqtt_discovery),
+            )
             if settings.mqtt is not None
             else None
         )

@@ -13,6 +13,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from evcharging.apps.runtime.http import is_loopback
 from evcharging.apps.runtime.kafka import KafkaServiceSettings
 from evcharging.mqtt.address import MqttAddress
+from evcharging.mqtt.discovery import DISCOVERY_PREFIX
 from evcharging.mqtt.protocol import BadAddress
 
 __all__ = ["GatewaySettings"]
@@ -59,6 +60,11 @@ class GatewaySettings(KafkaServiceSettings):
         le=3600,
         validation_alias=AliasChoices("mqtt_interval", "MOCK_PUBLISH_INTERVAL"),
         description="seconds between telemetry messages on MQTT",
+    )
+    mqtt_discovery: str | None = Field(
+        None,
+        pattern=DISCOVERY_PREFIX,
+        description="announce units to Home Assistant under this topic, homeassistant by its own default; unset: not",
     )
     instance_id: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_.:-]{1,48}$", description="name of this copy; host and process id where unset"

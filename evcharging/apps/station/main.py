@@ -35,6 +35,7 @@ from evcharging.apps.station.settings import StationAppSettings
 from evcharging.apps.station.terminal import Terminal
 from evcharging.domain.charger_state import ChargerError
 from evcharging.mqtt.address import MqttAddress
+from evcharging.mqtt.discovery import HomeAssistant
 from evcharging.mqtt.publisher import UnitPublisher
 from evcharging.ocpp.station.clock import LoopClock
 from evcharging.ocpp.station.environment import SharedEnvironment
@@ -174,6 +175,7 @@ def _publisher(settings: StationAppSettings) -> UnitPublisher:
         engine_id=settings.id,
         clock=lambda: datetime.now(UTC),
         expected_units=settings.connectors,
+        discovery=HomeAssistant.under(settings.mqtt_discovery),
     )
 
 

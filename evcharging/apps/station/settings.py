@@ -14,6 +14,7 @@ from evcharging.can.connect import CanAddress
 from evcharging.can.socketcand import NAME_RULE, is_channel_name
 from evcharging.domain.charger import ChargerSpec, Taper, VehicleSpec
 from evcharging.mqtt.address import MqttAddress
+from evcharging.mqtt.discovery import DISCOVERY_PREFIX
 from evcharging.mqtt.protocol import BadAddress
 from evcharging.ocpp.station.fault_kinds import BadFaultPlan, FaultPlan
 from evcharging.ocpp.versions import OcppVersion
@@ -70,6 +71,11 @@ class StationAppSettings(ServiceSettings):
         le=3600,
         validation_alias=AliasChoices("mqtt_interval", "MOCK_PUBLISH_INTERVAL"),
         description="seconds between telemetry messages on MQTT",
+    )
+    mqtt_discovery: str | None = Field(
+        None,
+        pattern=DISCOVERY_PREFIX,
+        description="announce units to Home Assistant under this topic, homeassistant by its own default; unset: not",
     )
     level: Literal["L1", "L2", "L3", "DC"] = Field("L2", description="level of the chargers")
     phases: Literal[1, 3] = Field(3, description="phases of a charger of level L2")

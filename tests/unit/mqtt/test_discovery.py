@@ -6,7 +6,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcharging.mqtt.discovery import HomeAssistant
+from evcharging.mqtt.discovery import DISCOVERY_PREFIX, HomeAssistant
 from evcharging.mqtt.payloads import UnitTelemetry
 
 unit_ids = st.from_regex(r"[A-Za-z0-9_.:@|=*-]{1,48}", fullmatch=True).filter(lambda name: name != "_engine")
@@ -51,3 +51,15 @@ def test_topics_hold_to_home_assistants_alphabet_and_two_units_never_share_one(o
         assert not {topic for topic, _ in first} & {topic for topic, _ in second}
         ids = [{json.loads(body)["unique_id"] for _, body in configurations} for configurations in (first, second)]
         assert not ids[0] & ids[1]
+
+
+def test_without_a_prefix_nothing_is_announced() -> None:
+    assert HomeAssistant.under(None) is None
+    assert HomeAssistant.under("homes") == HomeAssistant("homes")
+
+
+def test_a_prefix_is_levels_of_a_topic() -> None:
+    for prefix in ("homeassistant", "home/assistant", "H_a-1"):
+        assert re.match(DISCOVERY_PREFIX, prefix)
+    for prefix in ("", "/", "home/", "home/+", "#", "a b", "$SYS", "x" * 65):
+        assert not re.match(DISCOVERY_PREFIX, prefix)
