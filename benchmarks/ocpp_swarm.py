@@ -35,9 +35,10 @@ def free_port() -> int:
 
 
 class GatewayProcess:
-    """A standalone gateway in a process of its own, on ports that stay the same when it is started again."""
+    """A gateway in a process of its own, on ports that stay the same when it is started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, flags: tuple[str, ...] = ("--standalone",)) -> None:
+        self._flags = flags
         self.database = folder / "gateway.db"
         self._log = folder / "gateway.log"
         self._ws_port, self._http_port = free_port(), free_port()
@@ -57,7 +58,7 @@ class GatewayProcess:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "evcharging.apps.ocpp_gateway.main", "--standalone", "--frames", "off"),
+                    *(sys.executable, "-m", "evcharging.apps.ocpp_gateway.main", *self._flags, "--frames", "off"),
                     *("--ws-port", str(self._ws_port), "--http-port", str(self._http_port)),
                     *("--db-path", str(self.database)),
                 ],
@@ -72,8 +73,12 @@ class GatewayProcess:
 
     def connected(self) -> int:
         """How many stations have a socket."""
+        return self.counted("evcharging_gateway_stations")
+
+    def counted(self, metric: str) -> int:
+        """What a metric without labels stands at."""
         metrics = (self._get("/metrics") or b"").decode()
-        found = re.search(r"^evcharging_gateway_stations (\d+)", metrics, re.MULTILINE)
+        found = re.search(rf"^{metric} (\d+)", metrics, re.MULTILINE)
         return int(found.group(1)) if found else 0
 
     def kill(self) -> None:
@@ -96,9 +101,9 @@ class GatewayProcess:
 
 
 @contextlib.contextmanager
-def gateway() -> Iterator[GatewayProcess]:
+def gateway(*flags: str) -> Iterator[GatewayProcess]:
     with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder))
+        process = GatewayProcess(Path(folder), flags=flags or ("--standalone",))
         process.start()
         try:
             yield process
