@@ -18,7 +18,7 @@ __all__ = ["Connections", "RunListener"]
 
 MOST_REASONS: Final = 20
 """Different reasons for lost connections that are kept apart; CSMS may put anything into them."""
-_REASON_LENGTH: Final = 120
+_REASON_LENGTH: Final = 200
 
 
 class Connections:
