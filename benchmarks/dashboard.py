@@ -43,6 +43,7 @@ BROWSERS = 10
 MEASURED_S = 10.0
 SETTLES_S = 4.0
 READY_WITHIN_S = 60
+FED_WITHIN_S = 120
 BEATS = 10
 """In a second; each sends its tenth of the charge points' intervals."""
 
@@ -175,6 +176,12 @@ class Central:
                     raise SystemExit("Central did not come up: " + self._log.read_text()[-2000:])
                 await asyncio.sleep(0.1)
 
+    async def wait_fed(self, intervals: int) -> None:
+        """Until it has counted so many: it has read what every charge point said at first."""
+        async with asyncio.timeout(FED_WITHIN_S):
+            while await self._intervals() < intervals:
+                await asyncio.sleep(1.0)
+
     async def measure(self) -> tuple[float, float]:
         """Its share of a core, and the intervals a second that it counted, over the next seconds."""
         before, intervals, began = self._cpu_s(), await self._intervals(), time.monotonic()
@@ -240,7 +247,7 @@ async def one(units: int) -> None:
         try:
             await central.wait_ready()
             feeding = asyncio.create_task(feed(bus, units))
-            await asyncio.sleep(SETTLES_S)
+            await central.wait_fed(2 * units)
             without, without_per_s = await central.measure()
             async with browsers(central.live_url) as read:
                 await asyncio.sleep(SETTLES_S)

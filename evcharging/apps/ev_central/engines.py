@@ -22,7 +22,7 @@ from evcharging.messages.network import OcppConfig
 from evcharging.messages.topics import ALERTS, OCPP_CONFIG
 from evcharging.store.simulator import network
 from evcharging.store.simulator.rows import ChargePointRow
-from evcharging.store.simulator.stations import StationRow, find_station
+from evcharging.store.simulator.stations import StationRow, find_stations
 
 __all__ = ["announce_id", "announce_new_holders", "engines_among", "ignore_intruder", "require_no_engine"]
 
@@ -73,8 +73,10 @@ def engines_among(work: Work, cp_ids: Collection[str]) -> set[str]:
 async def announce_new_holders(work: Work, before: Collection[str], cp_ids: Collection[str]) -> None:
     """Tell gateways of the ids that engines have taken or left; ``before`` are those that they had."""
     now = engines_among(work, cp_ids)
-    for cp_id in sorted(now.symmetric_difference(before)):
-        announce_id(work, cp_id, await find_station(work.transaction, cp_id), held_by_engine=cp_id in now)
+    changed = sorted(now.symmetric_difference(before))
+    registered = await find_stations(work.transaction, changed)
+    for cp_id in changed:
+        announce_id(work, cp_id, registered.get(cp_id), held_by_engine=cp_id in now)
 
 
 def announce_id(work: Work, cp_id: str, row: StationRow | None, *, held_by_engine: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.simulator.tables import charge_points, charging_profiles, ocpp_stations
@@ -22,11 +22,15 @@ __all__ = [
     "delete_station",
     "find_profile",
     "find_station",
+    "find_stations",
     "forget_if_never_seen",
     "list_profiles",
     "list_stations",
     "save_station",
 ]
+
+IDS_A_STATEMENT = 500
+AMONG = select(ocpp_stations).where(ocpp_stations.c.cp_id.in_(bindparam("cp_ids", expanding=True)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,9 +61,16 @@ class ProfileRow:
 
 async def find_station(transaction: AsyncConnection, cp_id: str) -> StationRow | None:
     """The registration of that station, if there is one."""
-    result = await transaction.execute(select(ocpp_stations).where(ocpp_stations.c.cp_id == cp_id))
-    row = result.mappings().one_or_none()
-    return None if row is None else StationRow(**row)
+    return (await find_stations(transaction, [cp_id])).get(cp_id)
+
+
+async def find_stations(transaction: AsyncConnection, cp_ids: Sequence[str]) -> dict[str, StationRow]:
+    """The registrations of those stations, as far as there are any, by id."""
+    found: dict[str, StationRow] = {}
+    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
+        result = await transaction.execute(AMONG, {"cp_ids": cp_ids[start : start + IDS_A_STATEMENT]})
+        found.update({row["cp_id"]: StationRow(**row) for row in result.mappings()})
+    return found
 
 
 async def list_stations(transaction: AsyncConnection, *, after: str | None = None, limit: int) -> Sequence[StationRow]:
