@@ -110,6 +110,37 @@ async def test_a_worker_that_died_leaves_its_stations_to_the_next_with_register_
     assert (set(csms.ids.values()), csms.repeated_stops) == ({1}, 0)
 
 
+async def test_a_limit_that_the_csms_set_holds_at_the_next_worker(central: CentralSystem, rig: SwarmRig) -> None:
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001", profile="eager")
+    await rig.until_status("PY-SIM-0001", lambda status: status.kw > 0 and status.transaction_id == 1)
+    profile = {
+        "charging_profile_id": 4,
+        "transaction_id": 1,
+        "stack_level": 0,
+        "charging_profile_purpose": "TxProfile",
+        "charging_profile_kind": "Relative",
+        "charging_schedule": {
+            "charging_rate_unit": "A",
+            "charging_schedule_period": [{"start_period": 0, "limit": 8.0}],
+        },
+    }
+    peer = await central.connected("PY-SIM-0001")
+    answer = await peer.call(call16.SetChargingProfile(connector_id=1, cs_charging_profiles=profile))
+    assert answer.status == "Accepted"
+    await rig.until_status("PY-SIM-0001", lambda status: len(status.handover.charging_profiles) == 1)
+    await rig.kill("w1")
+    await rig.start("w2")
+    await rig.until_status("PY-SIM-0001", lambda status: status.worker == "w2" and status.kw > 0)
+    again = await central.connected("PY-SIM-0001", times=2)
+    await again.next("StatusNotification", lambda request: request["status"] == "Charging")
+    composite = await again.call(call16.GetCompositeSchedule(connector_id=1, duration=60))
+    assert composite.charging_schedule["charging_schedule_period"][0]["limit"] == 8.0
+    status = (await rig.statuses())["PY-SIM-0001"]
+    assert status.transaction_id == 1
+    assert status.kw <= 8.0 * 0.230 + 0.001
+
+
 async def test_a_second_worker_takes_its_share_and_each_station_is_run_once(
     central: CentralSystem, rig: SwarmRig
 ) -> None:
