@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -63,9 +68,30 @@ async def test_kcat_reads_what_we_publish_with_its_headers(kafka_broker: Broker)
     assert told == b'CP-001|{"a": 1}|ce_id=x,traceparent=00-1-2-01\n'
 
 
-@pytest.fixture
-async def guarded_node(tmp_path: Path) -> AsyncIterator[ApacheKafka]:
-    """A node that wants TLS and a password from its clients."""
+@dataclass
+class Guarded:
+    """A node that wants TLS and a password from its clients, and where its certificate is."""
+
+    node: ApacheKafka
+    folder: Path
+
+    @property
+    def bootstrap(self) -> str:
+        return self.node.bootstrap
+
+
+@pytest.fixture(scope="module")
+def guarded_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """One for all tests here, which only come and go as clients."""
+    folder = tmp_path_factory.mktemp("guarded")
+    # In a thread of its own: a loop may be running here already.
+    with ThreadPoolExecutor(1) as thread:
+        node = thread.submit(asyncio.run, started(folder)).result()
+        yield Guarded(node, folder)
+        thread.submit(asyncio.run, node.__aexit__(None, None, None)).result()
+
+
+async def started(tmp_path: Path) -> ApacheKafka:
     await run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
               "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(tmp_path / "key.pem"),
               "-out", str(tmp_path / "cert.pem"))  # fmt: skip
@@ -87,8 +113,8 @@ async def guarded_node(tmp_path: Path) -> AsyncIterator[ApacheKafka]:
         },
         probe=lambda bootstrap: guarded(bootstrap, tmp_path, "right"),
     )
-    async with node:
-        yield node
+    await node.start()
+    return node
 
 
 def guarded(bootstrap: str, directory: Path, password: str) -> KafkaSettings:
@@ -102,8 +128,8 @@ def guarded(bootstrap: str, directory: Path, password: str) -> KafkaSettings:
     )
 
 
-async def test_a_broker_that_wants_tls_and_a_password_gets_them(guarded_node: ApacheKafka, tmp_path: Path) -> None:
-    bus = create_bus(guarded_node.bootstrap, settings=guarded(guarded_node.bootstrap, tmp_path, "right"))
+async def test_a_broker_that_wants_tls_and_a_password_gets_them(guarded_node: Guarded) -> None:
+    bus = create_bus(guarded_node.bootstrap, settings=guarded(guarded_node.bootstrap, guarded_node.folder, "right"))
     await bus.start()
     await (await bus.publish_raw("cp.health", b"k", b"v", []))
     async with bus.subscribe({"cp.health": Position.BEGINNING}) as subscription:
@@ -111,8 +137,10 @@ async def test_a_broker_that_wants_tls_and_a_password_gets_them(guarded_node: Ap
     await bus.stop()
 
 
-async def test_a_wrong_password_is_named_as_such_and_not_shown(guarded_node: ApacheKafka, tmp_path: Path) -> None:
-    bus = create_bus(guarded_node.bootstrap, settings=guarded(guarded_node.bootstrap, tmp_path, "wrong-secret"))
+async def test_a_wrong_password_is_named_as_such_and_not_shown(guarded_node: Guarded) -> None:
+    bus = create_bus(
+        guarded_node.bootstrap, settings=guarded(guarded_node.bootstrap, guarded_node.folder, "wrong-secret")
+    )
     with structlog.testing.capture_logs() as lines:
         starting = asyncio.create_task(bus.start())
         await until(lambda: bool(lines))
@@ -123,10 +151,38 @@ async def test_a_wrong_password_is_named_as_such_and_not_shown(guarded_node: Apa
     assert "wrong-secret" not in str(lines)
 
 
-async def test_a_certificate_that_is_not_trusted_is_named_as_such(guarded_node: ApacheKafka) -> None:
+async def test_a_certificate_that_is_not_trusted_is_named_as_such(guarded_node: Guarded) -> None:
     why = await why_unreachable(KafkaSettings(guarded_node.bootstrap, tls=True))
     assert why is not None
     assert "certificate verify failed" in why
+
+
+@pytest.mark.parametrize(("password", "code"), [("right", 0), ("wrong-secret", 1)])
+async def test_topics_are_looked_into_at_such_a_broker_by_who_may(
+    guarded_node: Guarded, password: str, code: int
+) -> None:
+    bus = create_bus(guarded_node.bootstrap, settings=guarded(guarded_node.bootstrap, guarded_node.folder, "right"))
+    await bus.start()
+    await (await bus.publish_raw("ocpp.frames", b"CP-001", b"{}", []))
+    await bus.stop()
+    flags = ["--kafka-bootstrap", guarded_node.bootstrap, "--kafka-tls"]
+    flags += ["--kafka-ca-file", str(guarded_node.folder / "cert.pem"), "--kafka-sasl", "PLAIN"]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "evcharging", "topics", "tail", "ocpp.frames", "--from", "beginning", "--json"),
+        *(*flags, "--kafka-username", "central"),
+        env={**os.environ, "TOPICS_KAFKA_PASSWORD": password},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), 60)
+    if code == 0:
+        assert b"CP-001" in line
+        process.send_signal(signal.SIGINT)
+    _, complaints = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == code
+    assert b"wrong-secret" not in complaints
+    assert (b"Authentication failed" in complaints) is (code != 0)
 
 
 async def run(*command: str) -> None:

@@ -19,6 +19,16 @@ from evcharging.apps.runtime.commands import OutputClosed, help_alone, run_comma
 from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.logs import configure_logging
 from evcharging.apps.runtime.service import until_stopped
+from evcharging.apps.topics.kafka import (
+    DEFAULT_BOOTSTRAP,
+    Bootstrap,
+    CaFile,
+    Password,
+    Sasl,
+    Tls,
+    Username,
+    kafka_settings,
+)
 from evcharging.apps.topics.listing import topic_rows, topic_table
 from evcharging.apps.topics.reading import Reading, topic_names
 from evcharging.apps.topics.rendering import render
@@ -30,7 +40,6 @@ from evcharging.bus.protocol import BusUnavailable, Position
 
 __all__ = ["main"]
 
-DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 ASK_WITHIN_S = 3.0
 PIPED_WIDTH = 120
 
@@ -42,14 +51,6 @@ class From(StrEnum):
     END = "end"
 
 
-Bootstrap = Annotated[
-    str | None,
-    typer.Option(
-        metavar="HOST:PORT",
-        envvar="TOPICS_KAFKA_BOOTSTRAP",
-        help=f"Kafka to look into; unset: that of the run in --data-dir, else {DEFAULT_BOOTSTRAP}.",
-    ),
-]
 DataDir = Annotated[Path, typer.Option(metavar="DIR", help="Data directory of evcharging up.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
 
@@ -72,14 +73,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @app.command("list")
 def list_topics(
+    *,
     kafka_bootstrap: Bootstrap = None,
+    kafka_tls: Tls = False,
+    kafka_ca_file: CaFile = None,
+    kafka_sasl: Sasl = None,
+    kafka_username: Username = None,
+    kafka_password: Password = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Show every topic: its message, its key and, where a broker answers, how far its partitions go."""
-    bootstrap = _bootstrap(kafka_bootstrap, data_dir)
+    settings = kafka_settings(
+        _bootstrap(kafka_bootstrap, data_dir),
+        tls=kafka_tls,
+        ca_file=kafka_ca_file,
+        sasl=kafka_sasl,
+        username=kafka_username,
+        password=kafka_password,
+        request_timeout_s=ASK_WITHIN_S,
+    )
     try:
-        offsets = asyncio.run(topic_offsets(KafkaSettings(bootstrap, request_timeout_s=ASK_WITHIN_S)))
+        offsets = asyncio.run(topic_offsets(settings))
     except BusUnavailable as error:
         offsets = None
         sys.stderr.write(f"{error}; offsets are left out\n")
@@ -94,9 +109,15 @@ def list_topics(
 @app.command("tail")
 def tail_topic(
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic of evcharging topics list, or its .dlq.")],
+    *,
     key: Annotated[str | None, typer.Option(metavar="KEY", help="Only records with this key, such as CP-001.")] = None,
     start: Annotated[From, typer.Option("--from", help="Where to begin.")] = From.END,
     kafka_bootstrap: Bootstrap = None,
+    kafka_tls: Tls = False,
+    kafka_ca_file: CaFile = None,
+    kafka_sasl: Sasl = None,
+    kafka_username: Username = None,
+    kafka_password: Password = None,
     data_dir: DataDir = DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -117,18 +138,25 @@ def tail_topic(
         except BrokenPipeError:
             raise OutputClosed from None
 
-    bootstrap = _bootstrap(kafka_bootstrap, data_dir)
+    settings = kafka_settings(
+        _bootstrap(kafka_bootstrap, data_dir),
+        tls=kafka_tls,
+        ca_file=kafka_ca_file,
+        sasl=kafka_sasl,
+        username=kafka_username,
+        password=kafka_password,
+    )
     position = Position.BEGINNING if start is From.BEGINNING else Position.END
-    asyncio.run(_until_signalled(bootstrap, topic, position, key, show))
+    asyncio.run(_until_signalled(settings, topic, position, key, show))
 
 
 async def _until_signalled(
-    bootstrap: str, topic: str, position: Position, key: str | None, show: Callable[[Reading], None]
+    settings: KafkaSettings, topic: str, position: Position, key: str | None, show: Callable[[Reading], None]
 ) -> None:
     stop = asyncio.Event()
     for sig in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sig, stop.set)
-    await until_stopped(stop, follow(bootstrap, topic, start=position, key=key, show=show))
+    await until_stopped(stop, follow(settings, topic, start=position, key=key, show=show))
 
 
 class _PipeableConsole(Console):

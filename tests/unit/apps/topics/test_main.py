@@ -49,6 +49,23 @@ def test_the_broker_of_the_run_that_is_up_is_asked_where_none_is_named(tmp_path,
     assert "no Kafka answers at 127.0.0.1:3" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["list"], ["tail", "cp.status"]])
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--kafka-sasl", "PLAIN", "--kafka-username", "ev"], "needs a user name and a password"),
+        (["--kafka-tls", "--kafka-ca-file", "nowhere.pem"], "nowhere.pem"),
+        (["--kafka-sasl", "PLAINLY"], "PLAINLY"),
+        (["--kafka-bootstrap", "kafka"], "expected host:port"),
+    ],
+)
+def test_ways_in_that_cannot_be_are_bad_usage_in_one_line(capsys, command, options, told):
+    assert topics.main([*command, *options]) == 2
+    captured = capsys.readouterr().err
+    assert told in captured
+    assert captured.count("\n") == 1
+
+
 def test_alone_it_shows_its_help(capsys):
     assert topics.main([]) == 0
     assert "tail" in capsys.readouterr().out
