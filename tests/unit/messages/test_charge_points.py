@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from evcharging.domain.states import ChargePointState
-from evcharging.messages.charge_points import Alert, Severity, Status, StatusDetail, StatusSource, Telemetry
+from evcharging.messages.charge_points import Alert, Severity, Status, StatusDetail, StatusSource, Telemetry, holder_of
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 INTERVAL = {
@@ -74,3 +74,21 @@ def test_a_stations_status_tells_how_every_connector_stands_and_when_its_session
 def test_an_interval_says_that_a_station_metered_it() -> None:
     telemetry = Telemetry(**INTERVAL, source="ocpp", id_tag="ABC123")
     assert Telemetry.from_json(telemetry.to_json()).source is StatusSource.OCPP
+
+
+@pytest.mark.parametrize(
+    ("source", "state", "holder"),
+    [
+        ("engine", ChargePointState.ACTIVATED, StatusSource.ENGINE),
+        ("engine", ChargePointState.FAULT, StatusSource.ENGINE),
+        ("ocpp", ChargePointState.STOPPED, StatusSource.OCPP),
+        ("engine", ChargePointState.DISCONNECTED, None),
+        ("ocpp", ChargePointState.DISCONNECTED, None),
+        ("mqtt", ChargePointState.SUPPLYING, None),
+        (None, ChargePointState.ACTIVATED, None),
+    ],
+)
+def test_an_id_is_held_by_who_speaks_for_its_charge_point_until_it_is_gone(
+    source: str | None, state: ChargePointState, holder: StatusSource | None
+) -> None:
+    assert holder_of(source, state) is holder
