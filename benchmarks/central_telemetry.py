@@ -42,6 +42,10 @@ SIZES = ((200, 10_000), (1_000, 20_000))
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
@@ -125,8 +129,8 @@ async def central_database(path: Path, units: int) -> tuple[Database, Prices]:
 
 
 async def measure_effects(bus: Bus, database: Database, prices: Prices, messages: int) -> float:
-    relay = OutboxRelay(bus, database, tables.outbox, owner="bench", now=lambda: START)
-    transactions = Transactions(database=database, bus=bus, relay=relay, instance_id="bench", now=lambda: START)
+    relay = OutboxRelay(bus, database, tables.outbox, owner="bench", now=now)
+    transactions = Transactions(database=database, bus=bus, relay=relay, instance_id="bench", now=now)
     effects = Effects(transactions, prices, start_timeout_s=15)
     done = asyncio.Event()
     seen = 0

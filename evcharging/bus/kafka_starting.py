@@ -7,7 +7,7 @@ is read from its beginning and the records that are too old are left out here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -68,7 +68,7 @@ class Starting:
                 record.offset,
                 record.key,
                 record.value,
-                tuple((name, value or b"") for name, value in record.headers),
+                _with_values(record.headers),
                 record.timestamp,
             )
             for record in self.not_too_old(partition, found)
@@ -179,3 +179,9 @@ class Starting:
                     placed[tp] = first[tp]
                     self._not_before_ms[tp.topic, tp.partition] = moments[tp]
         return placed
+
+
+def _with_values(headers: Sequence[tuple[str, bytes | None]]) -> Sequence[tuple[str, bytes]]:
+    if None in [value for _, value in headers]:
+        return tuple((name, value or b"") for name, value in headers)
+    return cast("Sequence[tuple[str, bytes]]", headers)  # as they came: this runs for each record

@@ -90,6 +90,19 @@ async def test_a_request_is_accepted_supplied_metered_and_completed_with_the_sum
     assert statuses.count(UpdateStatus.COMPLETED) == 1
 
 
+async def test_of_intervals_that_come_in_a_crowd_a_driver_is_told_the_first_and_the_sum_with_the_next(central):
+    command = await started(central)
+    await central.interval(command, 1)
+    await central.heard.wait_for(DriverUpdate, lambda update: update.kwh == 0.0061)
+    await central.interval(command, 2)
+    while (await session_of(central, command)).kwh != Decimal("0.0122"):
+        await a_moment()
+    central.clock.advance(1)
+    await central.interval(command, 3)
+    await central.heard.wait_for(DriverUpdate, lambda update: update.kwh == 0.0183)
+    assert [update.kwh for update in central.heard.of(DriverUpdate) if update.kwh] == [0.0061, 0.0183]
+
+
 async def test_an_end_that_overtakes_the_last_intervals_waits_for_them(central):
     command = await started(central)
     await central.end(command, 2)

@@ -7,7 +7,7 @@ is lost: statuses, telemetry and replies wait in the log; a driver who asks mean
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -52,6 +52,12 @@ DENIED_WITHOUT_DATABASE = Counter(
 )
 
 
+TELL_EVERY = timedelta(seconds=0.5)
+"""A driver is told once in this time how much has flowed: of intervals that come in a crowd after an outage, the first.
+
+What the others add is told with the next interval, a second later, or with the end."""
+
+
 class Effects:
     """Turns records into rows and events. One per process; `handle` is called with one batch at a time."""
 
@@ -69,6 +75,8 @@ class Effects:
         self._start_timeout_s = start_timeout_s
         self._reservation_s = reservation_s
         self._policy = policy
+        self._told: set[str] = set()
+        self._told_until: datetime | None = None
 
     async def handle(self, batch: Sequence[Received[Any]]) -> None:
         """Carry out one batch.
@@ -171,8 +179,19 @@ class Effects:
             session.last_contact_at = max(session.last_contact_at or moment, moment)
             newest[session.session_id] = (session, received)
         for session, received in newest.values():
-            if session.status == "ACTIVE" and not close_if_settled(work, session, traceparent=received.traceparent):
+            if session.status != "ACTIVE" or close_if_settled(work, session, traceparent=received.traceparent):
+                continue
+            if self._may_tell(session, work.now):
                 work.asides.append(self._update(session, received, work.now))
+
+    def _may_tell(self, session: SessionRow, now: datetime) -> bool:
+        if self._told_until is None or not self._told_until - TELL_EVERY <= now < self._told_until:
+            self._told.clear()
+            self._told_until = now + TELL_EVERY
+        if session.session_id in self._told:
+            return False
+        self._told.add(session.session_id)
+        return True
 
     def _update(self, session: SessionRow, received: Received[Telemetry], now: datetime) -> Event[Any]:
         return Event(
