@@ -36,6 +36,8 @@ class LoopClock:
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` once, `delay_s` of this clock from now."""
         loop = asyncio.get_running_loop()
+        if self.scale > 1.0:  # a tick of the wheel could be a second of this clock
+            return loop.call_later(delay_s / self.scale, callback)
         wheel = self._wheel
         if wheel is None or loop is not self._loop:
             self._loop = loop

@@ -69,3 +69,10 @@ async def test_the_wall_clock_sped_up_shortens_its_waits_alike():
 def test_a_clock_that_stands_or_runs_back_is_refused():
     with pytest.raises(ValueError, match="above 0"):
         LoopClock(scale=0.0)
+
+
+async def test_a_clock_sped_up_is_as_exact_as_the_loop():
+    clock = LoopClock(scale=60.0, now_s=0.0)
+    due = clock.call_later(600.0, lambda: None)
+    assert isinstance(due, asyncio.TimerHandle)
+    due.cancel()
