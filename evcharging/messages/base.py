@@ -61,7 +61,8 @@ class Message(BaseModel):
         The same bytes as pydantic's own, at a third of their cost: pydantic calls Python for each moment.
         """
         try:
-            return orjson.dumps(self, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
+            body = orjson.dumps(self, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
+            return memoryview(body).tobytes()  # its own takes 8 KiB for as long as it is kept, and many are kept
         except TypeError:  # an integer over 64 bits, or what JSON knows only by convention
             return self.model_dump_json(exclude_none=True).encode()
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,3 +178,11 @@ def test_a_moment_that_no_field_declares_is_left_to_pydantic() -> None:
     detail = StatusDetail(seen_at=LATER)
     status = Status(ts=NOW, cp_id="CP-1", state=ChargePointState.ACTIVATED, source=StatusSource.ENGINE, detail=detail)
     assert status.to_json() == status.model_dump_json(exclude_none=True).encode()
+
+
+def test_a_message_that_is_kept_takes_no_more_than_it_is_long() -> None:
+    sample = SAMPLES[-1]
+    before = psutil.Process().memory_info().rss
+    kept = [sample.to_json() for _ in range(20_000)]
+    grown = psutil.Process().memory_info().rss - before
+    assert grown < 4 * sum(map(len, kept))
