@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 import structlog
@@ -18,12 +19,12 @@ from evcharging.apps.ocpp_gateway.announcements import Announcements
 from evcharging.apps.ocpp_gateway.charge_points import (
     ChargePoint,
     ChargePoints,
-    ConnectorReport,
     Link,
     open_transaction,
 )
 from evcharging.apps.ocpp_gateway.kept_connectors import learn_holders
 from evcharging.apps.ocpp_gateway.metering import Metering
+from evcharging.apps.ocpp_gateway.restored import restore_boot, restore_connector
 from evcharging.apps.ocpp_gateway.statuses import Statuses
 from evcharging.apps.ocpp_gateway.writes import Work, Writes
 from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState, OcppStatus
@@ -41,6 +42,8 @@ log = structlog.get_logger()
 IDS_A_STATEMENT = 500
 LOOK_EVERY_S = 10.0
 DEAD_AFTER = timedelta(seconds=60)
+STATIONS_AT_ONCE = 200
+"""That came or went; the others have their turn next, and stations that talk are answered in between."""
 
 
 class Presence:
@@ -121,7 +124,7 @@ class Presence:
             for row in await store.open_transactions(work.transaction, list(stale)):
                 stale[row.cp_id].open[row.transaction_id] = open_transaction(row)
             for found in await _rows(work, tables.connectors, list(stale)):
-                _restore_connector(stale[found["cp_id"]], found)
+                restore_connector(stale[found["cp_id"]], found)
             await _mark_gone(work, list(stale))
 
             def stored() -> None:
@@ -150,7 +153,7 @@ class Presence:
 
     async def _load(self, work: Work) -> None:
         """An effect: read what is known of the stations that have just connected."""
-        wanted = dict(self._wanted)
+        wanted = dict(islice(self._wanted.items(), STATIONS_AT_ONCE))
         cp_ids = list(wanted)
         transactions = await store.open_transactions(work.transaction, cp_ids)
         boots = await _rows(work, tables.boots, cp_ids)
@@ -163,13 +166,15 @@ class Presence:
         def stored() -> None:
             self._remember(transactions)
             for found in boots:
-                _restore_boot(self._points.get(found["cp_id"]), found)
+                restore_boot(self._points.get(found["cp_id"]), found)
             for found in connectors:
-                _restore_connector(self._points.get(found["cp_id"]), found)
+                restore_connector(self._points.get(found["cp_id"]), found)
             for point in held:
                 if point.socket_id == wanted[point.cp_id]:
                     self._greet(point)
-            self._wanted = {cp_id: socket for cp_id, socket in self._wanted.items() if wanted.get(cp_id) != socket}
+            for cp_id, socket in wanted.items():
+                if self._wanted.get(cp_id) == socket:
+                    del self._wanted[cp_id]
             if self._wanted:
                 self._writes.post(self._load)
 
@@ -185,7 +190,7 @@ class Presence:
 
     async def _lose(self, work: Work) -> None:
         """An effect: tell of the stations whose newest socket was the one that is gone."""
-        lost = dict(self._lost)
+        lost = dict(islice(self._lost.items(), STATIONS_AT_ONCE))
         found = {row["cp_id"]: row for row in await _rows(work, tables.sockets, list(lost))}
         gone = [one for cp_id, one in lost.items() if cp_id not in found or found[cp_id]["socket_id"] == one.socket_id]
         await _mark_gone(work, [one.point.cp_id for one in gone])
@@ -197,7 +202,9 @@ class Presence:
             for one in lost.values():
                 if one.point.link is None:
                     self._points.forget(one.point.cp_id)  # what is worth knowing of it is stored
-            self._lost = {cp_id: one for cp_id, one in self._lost.items() if lost.get(cp_id) is not one}
+            for cp_id, one in lost.items():
+                if self._lost.get(cp_id) is one:
+                    del self._lost[cp_id]
             if self._lost:
                 self._writes.post(self._lose)
 
@@ -283,28 +290,3 @@ async def _rows(work: Work, table: Any, cp_ids: list[str]) -> list[dict[str, Any
         result = await work.transaction.execute(select(table).where(among(work.transaction, table.c.cp_id, part)))
         rows += [dict(row) for row in result.mappings()]
     return rows
-
-
-def _restore_boot(point: ChargePoint | None, found: dict[str, Any]) -> None:
-    if point is None:
-        return
-    if point.booted_at is None or point.booted_at < found["booted_at"]:
-        point.boot_status, point.booted_at = found["status"], found["booted_at"]
-
-
-def _restore_connector(point: ChargePoint | None, found: dict[str, Any]) -> None:
-    if point is None:
-        return
-    known = point.connectors.get(found["connector_id"])
-    if known is not None and known.reported_at >= found["reported_at"]:
-        return
-    try:
-        status = OcppStatus(found["status"])
-    except ValueError:
-        log.error(  # noqa: TRY400 - the trace says nothing that the line does not
-            "a connector's stored status is none there is", cp_id=point.cp_id, status=found["status"]
-        )
-        return
-    point.connectors[found["connector_id"]] = ConnectorReport(
-        status, found["reported_at"], found["error_code"], found["info"], found["vendor_error_code"]
-    )

@@ -11,12 +11,14 @@ import pytest
 
 from evcharging.apps.ocpp_gateway.boots import BootReport, Boots, BootTerms
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ConnectorReport
-from evcharging.apps.ocpp_gateway.presence import is_ours_to_take
+from evcharging.apps.ocpp_gateway.presence import STATIONS_AT_ONCE, is_ours_to_take
 from evcharging.apps.ocpp_gateway.writes import Work
 from evcharging.domain.states import ChargePointState, OcppStatus
 from evcharging.messages.charge_points import Status, Telemetry
+from evcharging.messages.topics import STATUS
 from evcharging.store.gateway import tables
 from evcharging.store.gateway.transactions import TransactionRow, insert_all
+from tests.support.central_system import Business, business, until
 from tests.support.gateway_parts import NOW, Ground, Socket, ground
 
 
@@ -237,3 +239,48 @@ async def test_a_state_that_nobody_knows_costs_only_its_connector(gateway: Groun
     point, _ = await connect(gateway)
     assert point.loaded
     assert point.connectors.keys() == {1}
+
+
+MANY = 2 * STATIONS_AT_ONCE + 50
+
+
+def steps(gateway: Business) -> list[int]:
+    """How many statuses each transaction of the database led to, from now on."""
+    seen: list[int] = []
+    commit = gateway.central.writes._commit
+
+    async def counted(batch: list[object]) -> None:
+        before = gateway.central.sender.waiting
+        await commit(batch)
+        seen.append(gateway.central.sender.waiting - before)
+
+    gateway.central.writes._commit = counted  # type: ignore[method-assign,assignment]
+    return seen
+
+
+async def test_every_station_of_a_storm_is_read_and_none_waits_for_all(tmp_path: Path) -> None:
+    async with business(tmp_path) as gateway:
+        told = steps(gateway)
+        stations = [gateway.station(f"CP-{number}") for number in range(MANY)]
+        for station in stations:
+            await station.tell("BootNotification", {"chargePointVendor": "Maker", "chargePointModel": "Model"})
+        await until(lambda: all(point.loaded for point in gateway.central.points))
+        await gateway.quiet()
+        await gateway.central.sender.drain(30)
+        assert {status.cp_id for status in gateway.said(STATUS)} == {station.cp_id for station in stations}
+        assert max(told) <= STATIONS_AT_ONCE
+
+
+async def test_every_station_that_is_lost_is_told_of_and_forgotten(tmp_path: Path) -> None:
+    async with business(tmp_path) as gateway:
+        stations = [gateway.station(f"CP-{number}") for number in range(MANY)]
+        await until(lambda: all(point.loaded for point in gateway.central.points))
+        await gateway.quiet()
+        told = steps(gateway)
+        for station in stations:
+            station.disconnect()
+        await until(lambda: not len(gateway.central.points))
+        await gateway.central.sender.drain(30)
+        lost = [status.cp_id for status in gateway.said(STATUS) if status.reason == "connection_lost"]
+        assert sorted(lost) == sorted(station.cp_id for station in stations)
+        assert max(told) <= STATIONS_AT_ONCE
