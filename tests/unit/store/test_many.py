@@ -65,7 +65,7 @@ async def test_rows_are_stored_as_sqlalchemy_stores_them(database: Database) -> 
 async def test_what_is_stored_is_read_as_it_was(database: Database) -> None:
     async with database.begin() as transaction:
         await write_rows(transaction, INSERT, [row("a"), row("b", at=None)])
-        found = list((await transaction.execute(select(THINGS.c.at, THINGS.c.wh).order_by(THINGS.c.name))))
+        found = list(await transaction.execute(select(THINGS.c.at, THINGS.c.wh).order_by(THINGS.c.name)))
     assert found == [(NOW, Decimal(1000)), (None, Decimal(1000))]
     assert found[0][0].tzinfo is UTC
 
