@@ -25,7 +25,7 @@ OWNER = "evcharging"
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
 # What would only make the tests slow: their data need not outlive the machine.
-OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "40"}
+OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "100"}
 
 # Becomes the server, beside a watcher that crashes it when our end of the pipe closes, as it does when we are killed.
 ENDS_WITH_US = 'exec 3<&0; (cat <&3 >/dev/null; kill -QUIT $$) & exec "$@" </dev/null 3<&-'
