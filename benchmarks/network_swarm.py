@@ -114,25 +114,20 @@ class Network:
         kafka_port, self.http_port = free_port(), free_port()
         kafka = {"kafka_bootstrap": options.kafka or f"127.0.0.1:{kafka_port}"}
         broker = [] if options.kafka else [Service("broker", "broker", folder, None, port=kafka_port)]
-        ports = [free_port() for _ in range(options.gateways)]
-        gateway = {"open_registration": True, "accept_unknown_id_tags": True, "frames": "off"}
-        urls = [f"ws://127.0.0.1:{port}/ocpp" for port in ports]
+        ws_port, gateway_port = free_port(), free_port()
+        gateway = {"open_registration": True, "accept_unknown_id_tags": True, "frames": "off", "ws_port": ws_port}
         http = {"http_port": self.http_port, "listen_port": free_port(), "swarm_most_stations": max(count, 1)}
         self.central = Service("central", "ev_central", folder, self.http_port, **kafka, **http)
-        self.gateways = [
-            Service(f"gateway-{n}", "ocpp_gateway", folder, web, **kafka, ws_port=port, http_port=web, **gateway)
-            for n, port in enumerate(ports, 1)
-            for web in [free_port()]
-        ]
+        self.gateway = Service(
+            "gateway", "ocpp_gateway", folder, gateway_port, **kafka, http_port=gateway_port, **gateway
+        )
+        worker = {**kafka, "csms_url": f"ws://127.0.0.1:{ws_port}/ocpp"}
         self.workers = [
-            Service(
-                *(f"worker-{n}", "swarm", folder, port),
-                **{**kafka, "csms_url": urls[n % len(urls)], "metrics_port": port, "worker_id": f"worker-{n}"},
-            )
+            Service(f"worker-{n}", "swarm", folder, port, **worker, metrics_port=port, worker_id=f"worker-{n}")
             for n in range(1, options.workers + 1)
             for port in [free_port()]
         ]
-        self.services = [*broker, self.central, *self.gateways, *self.workers]
+        self.services = [*broker, self.central, self.gateway, *self.workers]
         self.client = httpx.AsyncClient(timeout=60, trust_env=False)
 
     @contextlib.asynccontextmanager
@@ -329,7 +324,6 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", type=int, help="stations")
     parser.add_argument("--kafka", help="bootstrap of a broker that runs already; unset: the embedded one")
     parser.add_argument("--workers", type=int, default=1, help="swarm workers; over 1 needs --kafka")
-    parser.add_argument("--gateways", type=int, default=1, help="gateways; worker n dials gateway n")
     parser.add_argument("--profile", default=PROFILE, help="behaviour of the stations")
     parser.add_argument("--seconds", type=float, default=MEASURED_S, help="how long is measured")
     parser.add_argument("--logs", type=Path, help="folder that keeps logs and databases")
