@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import platform
+import re
 import resource
 import shutil
 import sys
@@ -33,6 +34,9 @@ PORTS = {
     9092: ("Kafka", "--kafka-port"),
     1883: ("MQTT", "--mqtt-port"),
     29536: ("CAN hub", "--can-port"),
+    9000: ("OCPP gateway, WebSocket", "--ws-port"),
+    9101: ("OCPP gateway, HTTP", "--gateway-http-port"),
+    9100: ("swarm metrics", "--metrics-port"),
 }
 MODULES = {
     "argon2-cffi": "argon2",
@@ -176,5 +180,8 @@ def _is_free(port: int) -> bool:
 
 
 def _ports_of(running: Addresses) -> set[int]:
-    shown = (running.http, running.kafka, running.mqtt, running.can, running.tcp, running.engine_health)
-    return {int(address.rpartition(":")[2]) for address in shown if address.rpartition(":")[2].isdigit()}
+    told = running.model_dump(include={"http", "kafka", "mqtt", "can", "tcp", "ocpp", "gateway_http", "engine_health"})
+    return {int(port) for address in (*told.values(), *running.swarm_metrics) for port in _PORT.findall(address)}
+
+
+_PORT = re.compile(r":(\d+)(?:/.*)?$")

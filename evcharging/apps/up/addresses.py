@@ -30,6 +30,7 @@ class Addresses(BaseModel):
     can: str
     tcp: str
     ocpp: str
+    gateway_http: str = ""
     swarm_metrics: list[str] = []
     engine_health: str
     database: str

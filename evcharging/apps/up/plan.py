@@ -109,6 +109,7 @@ def addresses_of(layout: Layout, *, pid: int) -> Addresses:
         can=layout.can,
         tcp=f"{HOST}:{layout.listen_port}",
         ocpp=layout.ocpp,
+        gateway_http=f"http://{HOST}:{layout.gateway_http_port}",
         swarm_metrics=[f"http://{HOST}:{port}/metrics" for port in layout.swarm_ports],
         engine_health=layout.engine_health,
         database=without_password(layout.database),

@@ -115,7 +115,10 @@ async def _bus_unavailable(_request: Request, error: BusError) -> Response:
     return problem_response("bus_unavailable", str(error), headers=RETRY_AFTER)
 
 
-async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    if isinstance(error.body, bytes) and error.body:  # left unread, since it does not say that it is JSON
+        sent_as = request.headers.get("content-type", "no Content-Type")[:60]
+        return problem_response("unsupported_media_type", f"expected application/json, got {sent_as}")
     problems = [
         {"pointer": _pointer(problem["loc"]), "detail": _told(problem)}
         for problem in error.errors()[:MOST_FIELD_PROBLEMS]

@@ -102,22 +102,24 @@ def test_a_port_that_is_taken_is_named_with_the_flag_that_chooses_another(monkey
         assert "--http-port" in failed.value.mend
 
 
-def test_a_port_that_our_own_run_has_taken_is_no_finding(monkeypatch):
+@pytest.mark.parametrize(
+    ("field", "address"),
+    [
+        ("http", "http://127.0.0.1:{}"),
+        ("can", "hub://127.0.0.1:{}"),
+        ("tcp", "127.0.0.1:{}"),
+        ("ocpp", "ws://127.0.0.1:{}/ocpp"),
+        ("gateway_http", "http://127.0.0.1:{}"),
+        ("swarm_metrics", ["http://127.0.0.1:{}/metrics"]),
+    ],
+)
+def test_a_port_that_our_own_run_has_taken_is_no_finding(monkeypatch, field, address):
+    elsewhere = dict.fromkeys(("http", "kafka", "mqtt", "can", "tcp", "ocpp", "engine_health", "database"), "at:1")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         monkeypatch.setattr(machine, "PORTS", {port: ("Central, HTTP", "--http-port")})
-        running = Addresses(
-            http=f"http://127.0.0.1:{port}",
-            kafka="k:1",
-            mqtt="mqtt://m",
-            can="hub://h:2",
-            tcp="t:3",
-            ocpp="ws://127.0.0.1:9000/ocpp",
-            swarm_metrics=["http://127.0.0.1:9100/metrics"],
-            engine_health="http://e:4",
-            database="d",
-            pid=77,
-        )
+        ours = address.format(port) if isinstance(address, str) else [one.format(port) for one in address]
+        running = Addresses.model_validate({**elsewhere, "pid": 77, field: ours})
         assert "pid 77" in look_at_ports(running)
 
 

@@ -53,6 +53,18 @@ async def test_a_body_that_cannot_be_read_is_told_where_it_breaks(web, content, 
     assert told in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("sent_as", ["application/x-www-form-urlencoded", "text/plain"])
+async def test_json_that_is_sent_as_something_else_is_told_what_to_say(web, sent_as):
+    answer = await web.http.post("/pricing", content=b'{"price": 0.3}', headers={"content-type": sent_as})
+    body = is_problem(answer, 415, "unsupported_media_type")
+    assert body["detail"] == f"expected application/json, got {sent_as}"
+
+
+async def test_json_without_a_content_type_is_told_what_to_say(web):
+    answer = await web.http.post("/pricing", content=b'{"price": 0.3}')
+    assert "no Content-Type" in is_problem(answer, 415, "unsupported_media_type")["detail"]
+
+
 async def test_what_was_sent_is_not_repeated(web):
     answer = await web.http.post("/cp/CP-001/start", json={"driver_id": "x" * 5000, "y" * 5000: 1})
     assert len(answer.content) < 1000

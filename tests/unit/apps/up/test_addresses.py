@@ -32,7 +32,8 @@ def test_what_was_written_is_read_again(tmp_path):
 
 def test_the_file_is_json_with_the_documented_keys(tmp_path):
     addresses(os.getpid()).write(tmp_path)
-    keys = {"http", "kafka", "mqtt", "can", "tcp", "ocpp", "swarm_metrics", "engine_health", "database", "pid"}
+    addresses_of = {"http", "kafka", "mqtt", "can", "tcp", "ocpp", "gateway_http", "swarm_metrics", "engine_health"}
+    keys = addresses_of | {"database", "pid"}
     assert json.loads((tmp_path / "addresses.json").read_text()).keys() == keys
 
 

@@ -122,6 +122,7 @@ def test_the_addresses_name_every_way_in():
         "can": "hub://127.0.0.1:29536",
         "tcp": "127.0.0.1:9999",
         "ocpp": "ws://127.0.0.1:9000/ocpp",
+        "gateway_http": "http://127.0.0.1:9101",
         "swarm_metrics": ["http://127.0.0.1:9100/metrics"],
         "engine_health": "http://127.0.0.1:8001",
         "database": ".evcharging/simulator.db",
