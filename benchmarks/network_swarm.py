@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import Process
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,16 +86,16 @@ class Service:
         process = psutil.Process(self.process.pid)
         return sum(process.cpu_times()[:2]), process.memory_info().rss / 2**20
 
-    async def counts(self, client: httpx.AsyncClient) -> Counter[str]:
+    async def counts(self, client: httpx.AsyncClient) -> dict[str, float]:
         """Its metrics by name with labels; none where it has no HTTP or does not answer."""
-        found: Counter[str] = Counter()
+        found: dict[str, float] = defaultdict(float)
         if self._web_port is None:
             return found
         with contextlib.suppress(httpx.HTTPError):
             answer = await client.get(f"http://127.0.0.1:{self._web_port}/metrics")
             for line in answer.text.splitlines():
                 if match := re.fullmatch(r"([a-z_]+(?:\{[^}]*\})?) ([-+0-9.e]+)", line):
-                    found[match[1]] += float(match[2])  # type: ignore[assignment] - a Counter of floats
+                    found[match[1]] += float(match[2])
         return found
 
     async def _is_ready(self, client: httpx.AsyncClient) -> bool:
@@ -152,7 +152,7 @@ class Network:
     async def stations(self) -> list[dict[str, Any]]:
         return list(await self.get("/stations"))
 
-    async def counts(self) -> dict[str, Counter[str]]:
+    async def counts(self) -> dict[str, dict[str, float]]:
         return {service.name: await service.counts(self.client) for service in self.services}
 
     def usage(self) -> dict[str, tuple[float, float]]:
