@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from evcharging.apps.ev_central.api.dependencies import Parts, PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.models import AlertRecord
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, array_of, open_cursor, page_of
 from evcharging.messages.base import CpId
 from evcharging.messages.charge_points import Alert
 from evcharging.store.database import DatabaseUnavailable
@@ -35,9 +35,7 @@ async def list_alerts(
 ) -> Response:
     """Newest first, as far back as the history goes. A cursor whose alert has gone meanwhile ends the list."""
     alerts = await _after(parts, station_id, open_cursor(cursor), limit + 1)
-    more = sealed_cursor(alerts[limit - 1].alert_id) if len(alerts) > limit else None
-    body = b"[" + b",".join(alert.model_dump_json().encode() for alert in alerts[:limit]) + b"]"
-    return Response(body, media_type="application/json", headers=next_link(request, more))
+    return page_of(request, alerts, limit, position=lambda alert: alert.alert_id, encoded=array_of)
 
 
 async def _after(parts: Parts, station_id: str | None, after: str | None, limit: int) -> list[Alert]:

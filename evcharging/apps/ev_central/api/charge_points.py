@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 import orjson
@@ -19,7 +20,7 @@ from evcharging.apps.ev_central.api.models import (
     RegistrationBody,
     StartBody,
 )
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, array_of, open_cursor, page_of
 from evcharging.apps.ev_central.errors import UnknownChargePoint
 from evcharging.apps.ev_central.view_records import ChargePointRecord
 from evcharging.messages.base import CpId
@@ -50,8 +51,7 @@ COMMANDED_ALL: dict[str, Any] = {
 async def list_charge_points(parts: PartsOf, request: Request, limit: Limit = 1_000, cursor: Cursor = None) -> Response:
     """Every charge point as it is now, by id."""
     records = parts.view.records(parts.now(), after=open_cursor(cursor), limit=limit + 1)
-    more = sealed_cursor(records[limit - 1]["cp_id"]) if len(records) > limit else None
-    return _json(records[:limit], next_link(request, more))
+    return page_of(request, records, limit, position=lambda record: str(record["cp_id"]), encoded=orjson.dumps)
 
 
 @router.get(
@@ -62,18 +62,9 @@ async def list_charge_points(parts: PartsOf, request: Request, limit: Limit = 1_
 )
 async def telemetry(parts: PartsOf, request: Request, limit: Limit = 1_000, cursor: Cursor = None) -> Response:
     """The latest `cp.telemetry` record of each charge point that has sent one, by id."""
-    found: list[Telemetry] = []
-    more = None
-    for cp_id in parts.view.ids(after=open_cursor(cursor)):
-        meter = parts.view.meter(cp_id)
-        if meter is None:
-            continue
-        if len(found) == limit:
-            more = sealed_cursor(found[-1].cp_id)
-            break
-        found.append(meter)
-    body = b"[" + b",".join(meter.model_dump_json().encode() for meter in found) + b"]"
-    return Response(body, media_type="application/json", headers=next_link(request, more))
+    meters = map(parts.view.meter, parts.view.ids(after=open_cursor(cursor)))
+    found = list(islice((meter for meter in meters if meter is not None), limit + 1))
+    return page_of(request, found, limit, position=lambda meter: meter.cp_id, encoded=array_of)
 
 
 @router.get(

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from evcharging.apps.ev_central.api.dependencies import PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.ocpp_models import ChargingProfileBody, ChargingProfileOut
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, open_cursor, page_of
 from evcharging.apps.ev_central.ocpp_errors import InvalidValue
 
 __all__ = ["router"]
@@ -40,9 +40,13 @@ async def list_profiles(
     if after is not None and not (after.isascii() and after.isdecimal() and len(after) <= DIGITS):
         raise InvalidValue("query/cursor", "expected the cursor of the page before")
     found = await parts.profiles.profiles(after=None if after is None else int(after), limit=limit + 1)
-    more = sealed_cursor(str(found[limit - 1].profile_id)) if len(found) > limit else None
-    body = PROFILES.dump_json([ChargingProfileOut.of(row) for row in found[:limit]])
-    return Response(body, media_type="application/json", headers=next_link(request, more))
+    return page_of(
+        request,
+        found,
+        limit,
+        position=lambda row: str(row.profile_id),
+        encoded=lambda rows: PROFILES.dump_json([ChargingProfileOut.of(row) for row in rows]),
+    )
 
 
 @router.post(

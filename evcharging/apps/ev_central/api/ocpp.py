@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from evcharging.apps.ev_central.api.dependencies import Parts, PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.ocpp_models import ReservationOut, TransactionOut
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, open_cursor, page_of
 from evcharging.apps.ev_central.api.problems import Refused
 from evcharging.apps.ev_central.errors import UnknownChargePoint
 from evcharging.apps.ev_central.ocpp_errors import UnknownRegistration
@@ -62,10 +62,13 @@ async def transactions(
         found = await reading.transactions_of(transaction, cp_id, before=before, limit=limit + 1)
     if not found:
         await _require_known(parts, cp_id)
-    page = found[:limit]
-    more = _cursor(page[-1].created_at, page[-1].session_id) if len(found) > limit else None
-    body = TRANSACTIONS.dump_json([TransactionOut.of(record) for record in page])
-    return Response(body, media_type="application/json", headers=next_link(request, more))
+    return page_of(
+        request,
+        found,
+        limit,
+        position=lambda record: f"{record.created_at.isoformat()}|{record.session_id}",
+        encoded=lambda records: TRANSACTIONS.dump_json([TransactionOut.of(record) for record in records]),
+    )
 
 
 @router.get(
@@ -86,10 +89,13 @@ async def reservations(
         found = await reading.reservations_of(transaction, cp_id, now=parts.now(), before=before, limit=limit + 1)
     if not found:
         await _require_known(parts, cp_id)
-    page = found[:limit]
-    more = _cursor(page[-1].created_at, str(page[-1].reservation_id)) if len(found) > limit else None
-    body = RESERVATIONS.dump_json([ReservationOut.of(record) for record in page])
-    return Response(body, media_type="application/json", headers=next_link(request, more))
+    return page_of(
+        request,
+        found,
+        limit,
+        position=lambda record: f"{record.created_at.isoformat()}|{record.reservation_id}",
+        encoded=lambda records: RESERVATIONS.dump_json([ReservationOut.of(record) for record in records]),
+    )
 
 
 @router.post(
@@ -130,10 +136,6 @@ async def _require_known(parts: Parts, cp_id: str) -> None:
             await parts.registry.station(cp_id)
         except UnknownRegistration:
             raise UnknownChargePoint(cp_id) from None
-
-
-def _cursor(created_at: datetime, last: str) -> str:
-    return sealed_cursor(f"{created_at.isoformat()}|{last}")
 
 
 def _position(cursor: str | None) -> tuple[datetime | None, str]:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from evcharging.apps.ev_central.api.dependencies import Parts, PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.ocpp_models import RegistrationChange, RegistrationOut, StationRegistrationBody
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, open_cursor, page_of
 from evcharging.apps.ev_central.ocpp_errors import InvalidValue
 from evcharging.messages.base import CpId
 from evcharging.messages.charge_points import StatusSource
@@ -37,9 +37,13 @@ async def list_stations(
 ) -> Response:
     """By id. Stations that an open registration let in are not listed: see `GET /cp`."""
     found = await parts.registry.stations(after=open_cursor(cursor), limit=limit + 1)
-    more = sealed_cursor(found[limit - 1].cp_id) if len(found) > limit else None
-    body = STATIONS.dump_json([RegistrationOut.of(row) for row in found[:limit]])
-    return Response(body, media_type="application/json", headers=next_link(request, more))
+    return page_of(
+        request,
+        found,
+        limit,
+        position=lambda row: row.cp_id,
+        encoded=lambda rows: STATIONS.dump_json([RegistrationOut.of(row) for row in rows]),
+    )
 
 
 @router.post(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Query, Request
+from fastapi import Query, Request, Response
+from pydantic import BaseModel
 
 from evcharging.apps.ev_central.api.problems import Refused
 
-__all__ = ["LINK_HEADER", "Cursor", "Limit", "next_link", "open_cursor", "sealed_cursor"]
+__all__ = ["LINK_HEADER", "Cursor", "Limit", "array_of", "next_link", "open_cursor", "page_of", "sealed_cursor"]
+
+T = TypeVar("T")
 
 Cursor = Annotated[
     str | None,
@@ -26,6 +30,33 @@ LINK_HEADER = {
         "schema": {"type": "string", "example": '</cp?limit=100&cursor=Q1AtMTAw>; rel="next"'},
     }
 }
+
+
+def page_of(
+    request: Request,
+    found: Sequence[T],
+    limit: int,
+    *,
+    position: Callable[[T], str],
+    encoded: Callable[[Sequence[T]], bytes],
+) -> Response:
+    """The first ``limit`` of what was found, and where one more was found the link to what follows.
+
+    Args:
+        request: asked for the page.
+        found: from the page's first entry on, one more than ``limit`` if there are as many.
+        limit: most entries in the answer.
+        position: of an entry, from which the next page goes on.
+        encoded: the JSON array of entries.
+    """
+    shown = found[:limit]
+    more = sealed_cursor(position(shown[-1])) if len(found) > limit else None
+    return Response(encoded(shown), media_type="application/json", headers=next_link(request, more))
+
+
+def array_of(models: Iterable[BaseModel]) -> bytes:
+    """Models as a JSON array, each as it spells itself."""
+    return b"[" + b",".join(model.model_dump_json().encode() for model in models) + b"]"
 
 
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:

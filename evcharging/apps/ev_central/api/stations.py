@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from evcharging.apps.ev_central.api.dependencies import Parts, PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, open_cursor, page_of
 from evcharging.apps.ev_central.api.station_models import LogRecord, ScaleBody, ScaleRecord, StationBody
 from evcharging.apps.ev_central.errors import UnknownStation
 from evcharging.apps.ev_central.swarm_station import LOG_LINES, StationRecord
@@ -35,9 +35,13 @@ async def list_stations(parts: PartsOf, request: Request, limit: Limit = 10_000,
     view = parts.swarm_view
     view.expire(parts.now())
     ids = view.ids(after=open_cursor(cursor))
-    more = sealed_cursor(ids[limit - 1]) if len(ids) > limit else None
-    body = b"[" + b",".join(view.encoded(ids[:limit])) + b"]"
-    return Response(body, media_type="application/json", headers=next_link(request, more))
+    return page_of(
+        request,
+        ids,
+        limit,
+        position=str,
+        encoded=lambda shown: b"[" + b",".join(view.encoded(shown)) + b"]",
+    )
 
 
 @router.post(

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from evcharging.apps.ev_central.api.dependencies import PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.ocpp_models import IdTag, TokenBody, TokenChange, TokenOut
-from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, next_link, open_cursor, sealed_cursor
+from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, open_cursor, page_of
 from evcharging.apps.ev_central.ocpp_errors import InvalidValue
 from evcharging.store.simulator.tokens import folded
 
@@ -36,9 +36,13 @@ async def list_tokens(
 ) -> Response:
     """By idTag, those included that Central made for drivers who had none."""
     found = await parts.registry.tokens(after=open_cursor(cursor), limit=limit + 1)
-    more = sealed_cursor(found[limit - 1].id_tag) if len(found) > limit else None
-    body = TOKENS.dump_json([TokenOut.of(row) for row in found[:limit]])
-    return Response(body, media_type="application/json", headers=next_link(request, more))
+    return page_of(
+        request,
+        found,
+        limit,
+        position=lambda row: row.id_tag,
+        encoded=lambda rows: TOKENS.dump_json([TokenOut.of(row) for row in rows]),
+    )
 
 
 @router.post(
