@@ -161,6 +161,7 @@ class KafkaSubscription:
             if not self._pause.left_s():
                 await self._try_open()
             return []
+        timeout_s = self._pace.hold_s(timeout_s)
         try:
             async with asyncio.timeout(timeout_s + GRACE_S):
                 fetched = await consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)

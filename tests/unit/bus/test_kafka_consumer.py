@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from evcharging.bus.embedded import EmbeddedKafka
 from evcharging.bus.kafka_consumer import FetchPace
 from evcharging.bus.kafka_link import Link
@@ -34,9 +36,24 @@ def test_a_record_makes_them_brief_again() -> None:
     clock = Clock()
     pace = FetchPace(SETTINGS, clock)
     clock.s += 60
-    assert pace.wait_ms(had_records=True) == 7
+    pace.wait_ms(had_records=True)
     clock.s += 1
     assert pace.wait_ms(had_records=False) == 7
+
+
+def test_just_after_a_record_they_are_briefest_and_looked_at_again_when_that_is_over() -> None:
+    clock = Clock()
+    pace = FetchPace(SETTINGS, clock)
+    clock.s += 60
+    assert pace.hold_s(0.25) == 0.25
+    assert pace.wait_ms(had_records=True) == 3
+    clock.s += 0.03
+    assert pace.wait_ms(had_records=False) == 3
+    assert pace.hold_s(0.25) == pytest.approx(0.02)
+    assert pace.hold_s(0.01) == 0.01
+    clock.s += 0.03
+    assert pace.wait_ms(had_records=False) == 7
+    assert pace.hold_s(0.25) == 0.25
 
 
 async def test_a_reader_that_has_nothing_to_read_fetches_less_often() -> None:
