@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from evcharging.bus.kafka_sender import _Beat
+from evcharging.bus.beat import Beat
 
 
 async def test_the_first_goes_at_once_and_those_that_follow_go_together() -> None:
-    beat = _Beat(period_s=0.05)
+    beat = Beat(period_s=0.05)
     went: list[str] = []
 
     async def go(name: str) -> None:
@@ -27,7 +27,7 @@ async def test_the_first_goes_at_once_and_those_that_follow_go_together() -> Non
 
 
 async def test_those_that_are_filled_together_go_together_at_once() -> None:
-    beat = _Beat(period_s=60)
+    beat = Beat(period_s=60)
     together = [asyncio.create_task(beat.wait()) for _ in range(3)]
     await asyncio.sleep(0)
     assert all(task.done() for task in together)
@@ -39,7 +39,7 @@ async def test_those_that_are_filled_together_go_together_at_once() -> None:
 
 
 async def test_after_a_pause_the_next_goes_at_once_again() -> None:
-    beat = _Beat(period_s=0.001)
+    beat = Beat(period_s=0.001)
     await beat.wait()
     await asyncio.sleep(0.005)
     waiting = asyncio.create_task(beat.wait())
@@ -48,7 +48,7 @@ async def test_after_a_pause_the_next_goes_at_once_again() -> None:
 
 
 async def test_one_that_gives_up_waiting_does_not_hold_the_others_back() -> None:
-    beat = _Beat(period_s=0.02)
+    beat = Beat(period_s=0.02)
     await beat.wait()
     gives_up, waits = asyncio.create_task(beat.wait()), asyncio.create_task(beat.wait())
     await asyncio.sleep(0)
@@ -57,6 +57,6 @@ async def test_one_that_gives_up_waiting_does_not_hold_the_others_back() -> None
 
 
 async def test_without_a_period_nobody_waits() -> None:
-    beat = _Beat(period_s=0.0)
+    beat = Beat(period_s=0.0)
     for _ in range(100):
         await beat.wait()
