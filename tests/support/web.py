@@ -108,7 +108,8 @@ class WebRig:
         return command
 
     async def metered(self, command: Command, seq: int, **more: Any) -> Telemetry:
-        """One interval, seen by the core and by the view."""
+        """One interval of a second, seen by the core and by the view."""
+        self.clock.advance(1)
         telemetry = self.core.telemetry(command, seq, **more)
         before = self.view.record(command.cp_id, self.clock())
         kwh = (before["kwh"] if before else None) or 0.0
