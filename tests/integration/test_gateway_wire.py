@@ -147,6 +147,7 @@ class TestSecurity:
             with pytest.raises((ssl.SSLError, OSError, EOFError, websockets.InvalidMessage)):
                 await wire.connect_tls("CP-001", certificate_of="CP-001", signed_by=trustme.CA())
             assert wire.central.links == []
+            assert wire.counted() == ({"tls_handshake": 1}, {})
             async with wire.connect_tls("CP-001", certificate_of="CP-001") as station:
                 assert await serves(station)
 
@@ -160,6 +161,16 @@ class TestSecurity:
                     await asyncio.wait_for(reader.read(), DEADLINE_S)
                 writer.close()
                 assert await serves(station)
+            assert wire.counted() == ({"tls_handshake": 1}, {})
+
+    async def test_a_client_that_does_not_trust_the_gateway_is_counted_and_no_error_of_ours(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with wire_gateway(tls=tmp_path) as wire:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await asyncio.open_connection("127.0.0.1", wire.tls_port, ssl=ssl.create_default_context())
+            await until(lambda: wire.counted() == ({"tls_handshake": 1}, {}))
+        assert "SSL handshake failed" not in caplog.text
 
     async def test_many_first_passwords_at_once_do_not_stop_those_who_are_in(self) -> None:
         async with wire_gateway() as wire:
