@@ -218,6 +218,43 @@ async def test_a_charger_that_goes_silent_is_told_as_faulted_and_ends_the_transa
         await hub.stop()
 
 
+@contextlib.asynccontextmanager
+async def a_charger_process(station_id: str, port: int = 0) -> AsyncIterator[int]:
+    """A hub and a charger, gone all at once at the end as when their process is killed; yields the hub's port."""
+    hub = CanHub()
+    _, port = await hub.start(host="127.0.0.1", port=port)
+    wheel = NodeWheel()
+    wheel.add(node := ChargerNode(hub.attach(station_id), make_model(L2_THREE_PHASE)))
+    turning = asyncio.create_task(wheel.run())
+    try:
+        yield port
+    finally:
+        turning.cancel()
+        await asyncio.gather(turning, return_exceptions=True)
+        wheel.remove(node)
+        await hub.stop()
+
+
+async def test_a_station_outlives_its_charger_process_and_goes_on_when_that_is_back(
+    csms: CsmsServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "eager.yaml").write_text("pause_s: [0.1, 0.2]\nstay_s: [60, 60]\n")
+    station_id = new_id()
+    async with contextlib.AsyncExitStack() as stack:
+        async with a_charger_process(station_id) as port:
+            await stack.enter_async_context(
+                running(csms, id=station_id, can=f"hub://127.0.0.1:{port}", profile="eager", profiles_dir=tmp_path)
+            )
+            await csms.hear(lambda: "Charging" in csms.statuses())
+        async with asyncio.timeout(DEADLINE_S):
+            while "Vehicle not unplugged" not in capsys.readouterr().out:
+                await asyncio.sleep(0.05)
+        assert csms.statuses()[-1] == "Faulted"
+        async with a_charger_process(station_id, port):
+            await csms.hear(lambda: len(csms.of("StartTransaction")) == 2 and csms.statuses()[-1] == "Charging")
+            await stack.aclose()
+
+
 async def test_several_connectors_have_a_channel_each(csms: CsmsServer) -> None:
     async with running(csms, connectors=2) as settings:
         assert settings.channels == (f"{settings.id}-1", f"{settings.id}-2")

@@ -13,7 +13,7 @@ from evcharging.ocpp.exchange import Exchange
 from evcharging.ocpp.loopback import LoopbackNetwork, LoopbackRefused, LoopbackSocket, Opening
 from evcharging.ocpp.station.clock import ManualClock
 from evcharging.ocpp.station.environment import SharedEnvironment
-from evcharging.ocpp.station.interfaces import StationSettings, TransactionRecord
+from evcharging.ocpp.station.interfaces import ChargerFactory, StationSettings, TransactionRecord
 from evcharging.ocpp.station.station import Station
 from evcharging.ocpp.versions import OcppVersion, version_of
 
@@ -150,7 +150,14 @@ class Ear:
 class World:
     """One station and all that is around it."""
 
-    def __init__(self, csms: Csms | None = None, *, now_s: float = NOON_S, **settings: Any) -> None:
+    def __init__(
+        self,
+        csms: Csms | None = None,
+        *,
+        now_s: float = NOON_S,
+        chargers: ChargerFactory | None = None,
+        **settings: Any,
+    ) -> None:
         self.clock = ManualClock(now_s)
         self.environment = SharedEnvironment()
         self.csms = csms or Csms()
@@ -164,6 +171,7 @@ class World:
             environment=self.environment,
             listener=self.ear,
             dial=self.network.dial,
+            chargers=chargers,
         )
 
     async def settle(self) -> None:

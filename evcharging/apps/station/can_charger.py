@@ -103,22 +103,29 @@ class CanCharger:
 
         Raises:
             VehiclePresent: another waits or charges.
+            ChargerFaulted: the charger is not heard or cannot be told; no vehicle came.
         """
         state = self._state
         if self._plugged and state in {ChargerState.PLUGGED, *_RUNNING}:
             raise VehiclePresent(f"the outlet is {state.value} with a vehicle; unplug that one first")
-        self._plugged = True
         readings = self.link.readings
-        if self._asked_for is None and readings.plugged and readings.state is not ChargerState.FINISHED:
+        there = self._asked_for is None and readings.plugged and readings.state is not ChargerState.FINISHED
+        if there and not self.link.silent:
+            self._plugged = True
             return
         self._choose_vehicle(vehicle)
-        self._ask(InjectKind.PLUG, ChargerState.PLUGGED)
+        self._ask_cable(InjectKind.PLUG, ChargerState.PLUGGED)
 
     def unplug(self) -> None:
-        """Have the cable taken out."""
-        self._plugged = False
+        """Have the cable taken out.
+
+        Raises:
+            ChargerFaulted: the charger is not heard or cannot be told; the vehicle is still there.
+        """
         if self.link.readings.plugged or self._asked_for is not None:
-            self._ask(InjectKind.UNPLUG, ChargerState.AVAILABLE)
+            self._ask_cable(InjectKind.UNPLUG, ChargerState.AVAILABLE)
+        else:
+            self._plugged = False
 
     def set_limit_amps(self, amps: float) -> None:
         """Say the current on offer (0x210), now and each second from now on."""
@@ -220,6 +227,17 @@ class CanCharger:
             raise ChargerFaulted(f"the charger cannot be told: {error}") from error
         if state is not None:
             self._expect(state)
+
+    def _ask_cable(self, kind: InjectKind, state: ChargerState) -> None:
+        """Have a vehicle come or leave. One that nobody confirms would stay for good on one of the two sides."""
+        if self.link.silent:
+            raise ChargerFaulted("the charger cannot be told: it is not heard")
+        before, self._plugged = self._plugged, kind is InjectKind.PLUG
+        try:
+            self._ask(kind, state)
+        except ChargerFaulted:
+            self._plugged = before
+            raise
 
     def _expect(self, state: ChargerState) -> None:
         self._settle()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evcharging.domain.authorization import same_id_tag
-from evcharging.domain.charger_state import ChargerState
+from evcharging.domain.charger_state import ChargerError, ChargerState
 from evcharging.domain.charging_schedules import ChargingProfile
 from evcharging.domain.vehicle import VehicleSpec
 from evcharging.ocpp.station import wording
@@ -89,7 +89,13 @@ class Arrivals:
         )
         expected = connector.expected = Expected(id_tag, parent_id_tag, timer, remote_start_id, profile)
         if connector.vehicle is not None and connector.finished:
-            self._same_vehicle_again(connector)
+            try:
+                self._same_vehicle_again(connector)
+            except ChargerError as error:
+                connector.forget_expected()
+                connector.refresh()
+                station.log(f"Charging not started - {error}")
+                return
         if connector.vehicle is not None:
             station.charging.begin(connector)
         else:
@@ -110,7 +116,7 @@ class Arrivals:
         connector.refresh()
 
     def unplug(self, connector: Connector) -> None:
-        """The vehicle leaves."""
+        """The vehicle leaves. Raises ChargerError where the charger cannot be told: the vehicle is still there."""
         station = self._station
         if connector.vehicle is None:
             return
@@ -157,7 +163,7 @@ class Arrivals:
         """A new card for the vehicle of a session that is over: it goes on from the charge it has."""
         vehicle, soc = connector.vehicle, connector.read().soc
         if vehicle is not None and connector.reading.state is ChargerState.FINISHED:
-            connector.vehicle = VehicleSpec(
+            same = VehicleSpec(
                 vehicle.capacity_kwh,
                 vehicle.onboard_kw,
                 vehicle.arrival_soc if soc is None else soc,
@@ -165,5 +171,6 @@ class Arrivals:
                 vehicle.dc_peak_kw,
                 vehicle.dc_curve,
             )
-            connector.charger.plug(connector.vehicle)
+            connector.charger.plug(same)
+            connector.vehicle = same
         connector.finished = False

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 APPROACH_S: Final = 1.0
 """Between a remote start and the vehicle's plug, and between the end of a session and its leaving."""
+LEAVE_AGAIN_S: Final = 5.0
+"""Between two attempts to take out a cable whose charger cannot be told."""
 _CAPACITIES_KWH: Final = (32.0, 77.0)
 _ARRIVAL_SOC: Final = (0.10, 0.60)
 
@@ -110,12 +112,7 @@ class Life:
         if not self._station.settings.vehicles_come:
             return
         vehicle = connector.vehicle
-
-        def leave() -> None:
-            if connector.vehicle is vehicle and connector.transaction is None:
-                self._station.arrivals.unplug(connector)
-
-        self._station.clock.call_later(APPROACH_S, leave)
+        self._station.clock.call_later(APPROACH_S, lambda: self._leaves(connector, vehicle))
 
     async def _session(self) -> None:
         """One vehicle: wait for the policy, plug in, show the card, stay, and leave if nothing ended it before."""
@@ -130,12 +127,10 @@ class Life:
         except ChargerError:
             return
         vehicle = connector.vehicle
-        if not await station.arrivals.present(id_tag, connector.number):
-            if connector.vehicle is vehicle and connector.transaction is None:
-                station.arrivals.unplug(connector)
-            return
+        accepted = await station.arrivals.present(id_tag, connector.number)
         transaction = connector.transaction
-        if transaction is None:
+        if not accepted or transaction is None:
+            self._leaves(connector, vehicle)
             return
         over = transaction.over = asyncio.get_running_loop().create_future()
         if transaction.leaving is None:
@@ -216,6 +211,20 @@ class Life:
             self._station.arrivals.plug_in(connector, self._vehicle())
         except ChargerError as error:
             self._station.log(f"Vehicle not plugged in - {error}")
+        else:
+            if connector.transaction is None:
+                self.session_over(connector)
+
+    def _leaves(self, connector: Connector, vehicle: VehicleSpec | None, *, told: bool = False) -> None:
+        """Take out the cable of a vehicle without a session; a charger that cannot be told is told later."""
+        if connector.vehicle is not vehicle or connector.transaction is not None:
+            return
+        try:
+            self._station.arrivals.unplug(connector)
+        except ChargerError as error:
+            if not told:
+                self._station.log(f"Vehicle not unplugged - {error}")
+            self._station.clock.call_later(LEAVE_AGAIN_S, lambda: self._leaves(connector, vehicle, told=True))
 
     def _vehicle(self) -> VehicleSpec:
         """A vehicle whose charger takes what the profile's energy step asks for."""

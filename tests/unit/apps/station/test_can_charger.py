@@ -207,6 +207,38 @@ async def test_a_silent_charger_is_a_communication_loss(outlet: Outlet) -> None:
         outlet.charger.start()
 
 
+async def test_a_vehicle_stays_on_the_cable_of_a_charger_that_is_not_heard_until_it_can_be_told(
+    outlet: Outlet,
+) -> None:
+    outlet.charger.plug(DEMO_VEHICLE)
+    outlet.charger.start()
+    await outlet.until(lambda reading: reading.power_w > 0.0)
+    report = outlet.node.report
+    outlet.node.report = lambda **_: None  # type: ignore[method-assign]
+    await outlet.until(lambda reading: reading.fault is FaultCode.COMMUNICATION_LOSS)
+    with pytest.raises(ChargerFaulted, match="not heard"):
+        outlet.charger.unplug()
+    outlet.charger.stop()
+    outlet.node.report = report  # type: ignore[method-assign]
+    await outlet.until(lambda reading: reading.state is ChargerState.FINISHED)
+    assert outlet.cable == []  # it is the vehicle that the station knows of
+    outlet.charger.unplug()
+    await outlet.until(lambda reading: reading.state is ChargerState.AVAILABLE)
+    assert outlet.cable == []
+
+
+async def test_a_vehicle_that_could_not_be_told_of_is_not_taken_for_plugged(outlet: Outlet) -> None:
+    report = outlet.node.report
+    outlet.node.report = lambda **_: None  # type: ignore[method-assign]
+    await outlet.until(lambda reading: reading.fault is FaultCode.COMMUNICATION_LOSS)
+    with pytest.raises(ChargerFaulted, match="not heard"):
+        outlet.charger.plug(DEMO_VEHICLE)
+    outlet.node.report = report  # type: ignore[method-assign]
+    await outlet.until(lambda reading: reading.fault is FaultCode.NONE)
+    outlet.node.obey(Inject(InjectKind.PLUG))
+    await outlet.until(lambda _: outlet.cable == [True])
+
+
 async def test_says_where_no_charger_is() -> None:
     end = VirtualCan("station-nobody")
     with (

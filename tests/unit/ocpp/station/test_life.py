@@ -1,8 +1,16 @@
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
 
 from evcharging.domain.behaviour import BehaviourProfile, Range
+from evcharging.domain.charger_state import ChargerFaulted, ChargerState, FaultCode
+from evcharging.domain.levels import L2
 from evcharging.domain.vehicle import VehicleSpec
-from tests.support.station_world import World, living
+from evcharging.ocpp.station.interfaces import Reading
+from evcharging.ocpp.station.model_charger import ModelCharger
+from tests.support.station_world import NOON_S, VEHICLE, World, living
 
 
 def profile(**values: object) -> BehaviourProfile:
@@ -217,3 +225,120 @@ async def test_a_remote_start_is_refused_while_the_policy_lets_no_session_begin(
         assert world.csms.of("StartTransaction") == []
         world.environment.change(price=25.0)
         assert await world.csms.call("RemoteStartTransaction", {"idTag": "TAG"}) == {"status": "Accepted"}
+
+
+class FarCharger(ModelCharger):
+    """A charger at the end of a line: with the line broken no command arrives, and it shows as not heard.
+
+    `deaf` names the commands that fail while it is heard, as in the moment before its silence is noticed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(L2, now_s=NOON_S)
+        self.heard = True
+        self.deaf: set[str] = set()
+        self._on_change: Callable[[], None] = lambda: None
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+
+    def line(self, *, holds: bool) -> None:
+        if not holds:
+            super().stop()  # without its station, a charger lets nothing flow
+        self.heard = holds
+        self._on_change()
+
+    def plug(self, vehicle: VehicleSpec) -> None:
+        self._tell("plug")
+        super().plug(vehicle)
+
+    def unplug(self) -> None:
+        self._tell("unplug")
+        super().unplug()
+
+    def start(self) -> None:
+        self._tell("start")
+        super().start()
+
+    def advance(self, now_s: float) -> Reading:
+        reading = super().advance(now_s)
+        if self.heard:
+            return reading
+        return reading._replace(power_w=0.0, state=ChargerState.FAULTED, fault=FaultCode.COMMUNICATION_LOSS)
+
+    def _tell(self, command: str) -> None:
+        if not self.heard or command in self.deaf:
+            raise ChargerFaulted("the charger cannot be told: not connected")
+
+
+async def test_a_charger_that_is_gone_costs_its_session_alone_and_sessions_go_on_when_it_is_back():
+    charger = FarCharger()
+    async with living(profile=profile(), chargers=lambda _: charger) as world:
+        await world.clock.advance(20)
+        assert world.csms.statuses()[-1] == "Charging"
+        charger.line(holds=False)
+        await world.clock.advance(300)
+        assert world.station.running
+        assert world.csms.statuses()[-1] == "Faulted"
+        assert world.csms.of("StopTransaction")[0]["reason"] == "Other"
+        assert said(world).count("Vehicle not unplugged - the charger cannot be told: not connected") == 1
+        charger.line(holds=True)
+        await world.clock.advance(60)
+        assert world.csms.statuses()[-3:] == ["Available", "Preparing", "Charging"]
+        assert len(world.csms.of("StartTransaction")) == 2
+
+
+@pytest.mark.parametrize("command", ["plug", "start"])
+async def test_a_command_that_does_not_arrive_costs_one_session_and_the_next_vehicle_finds_a_free_cable(command: str):
+    charger = FarCharger()
+    async with living(profile=profile(), chargers=lambda _: charger) as world:
+        charger.deaf = {command}
+        await world.clock.advance(12)
+        assert world.csms.of("StartTransaction") == []
+        charger.deaf = set()
+        await world.clock.advance(30)
+        assert len(world.csms.of("StartTransaction")) == 1
+
+
+async def test_a_refused_card_whose_vehicle_cannot_leave_yet_leaves_later():
+    charger = FarCharger()
+    async with living(profile=profile(), chargers=lambda _: charger) as world:
+        world.csms.answers["Authorize"] = {"idTagInfo": {"status": "Blocked"}}
+        charger.deaf = {"unplug"}
+        await world.clock.advance(12)
+        assert world.csms.statuses()[-1] == "Preparing"
+        charger.deaf = set()
+        await world.clock.advance(7)
+        assert world.csms.statuses() == ["Available", "Preparing", "Available"]
+
+
+@pytest.mark.parametrize("command", ["plug", "start"])
+async def test_a_remote_start_that_the_charger_cannot_follow_leaves_a_free_cable(command: str):
+    charger = FarCharger()
+    async with living(profile=profile(sessions=False), chargers=lambda _: charger) as world:
+        charger.deaf = {command}
+        assert await world.csms.call("RemoteStartTransaction", {"idTag": "TAG"}) == {"status": "Accepted"}
+        await world.clock.advance(70)
+        assert world.csms.of("StartTransaction") == []
+        assert world.csms.statuses() == ["Available", "Preparing", "Available"]
+        charger.deaf = set()
+        await world.csms.call("RemoteStartTransaction", {"idTag": "TAG"})
+        await world.clock.advance(3)
+        assert len(world.csms.of("StartTransaction")) == 1
+
+
+async def test_a_card_for_the_vehicle_of_an_ended_session_costs_nothing_where_its_charger_cannot_be_told():
+    charger = FarCharger()
+    async with living(chargers=lambda _: charger) as world:
+        await world.charge(vehicle=replace(VEHICLE, arrival_soc=0.5))
+        assert await world.station.present("TAG", 1)
+        await world.settle()
+        charger.deaf = {"plug"}
+        assert await world.station.present("TAG", 1)
+        await world.settle()
+        assert len(world.csms.of("StartTransaction")) == 1
+        assert "Charging not started - the charger cannot be told: not connected" in world.messages()
+        charger.deaf = set()
+        assert await world.station.present("TAG", 1)
+        await world.settle()
+        assert len(world.csms.of("StartTransaction")) == 2
