@@ -148,7 +148,8 @@ class SwarmView:
             if station is None or not station.is_station:
                 continue
             if station.text is None:
-                station.text = orjson.dumps(self._record(station))
+                text = orjson.dumps(self._record(station))
+                station.text = memoryview(text).tobytes()  # its own takes 4 KiB, for as long as it is kept
             texts.append(station.text)
         return texts
 
