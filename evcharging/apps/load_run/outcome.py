@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from evcharging.apps.load_run.latencies import ActionFigures
 from evcharging.apps.load_run.ledger import LedgerFigures
 from evcharging.apps.load_run.thresholds import Measured, Verdict
 from evcharging.apps.load_run.timeline import Point
 
-__all__ = ["ConnectionFigures", "FaultFigures", "RunOutcome", "StationFigures"]
+__all__ = ["PROTOCOL_FAULTS", "ConnectionFigures", "FaultFigures", "RunOutcome", "StationFigures"]
+
+PROTOCOL_FAULTS: Final = "protocol faults"
+"""The entry of a run's plan that names those asked for; it is not there where none were."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from ssl import SSLContext
 
 from evcharging.apps.load_run.drivers import Drivers
 from evcharging.apps.load_run.fleet import FleetPlan, with_intervals
+from evcharging.apps.load_run.outcome import PROTOCOL_FAULTS
 from evcharging.apps.load_run.quantities import told_duration
 from evcharging.apps.load_run.run import RunPlan
 from evcharging.apps.load_run.settings import LoadRunSettings
@@ -132,6 +133,6 @@ def _told(settings: LoadRunSettings) -> dict[str, str]:
         "meter interval": settings.meter_interval and told_duration(settings.meter_interval),
         "heartbeat interval": settings.heartbeat_interval and told_duration(settings.heartbeat_interval),
         "network": settings.network,
-        "protocol faults": settings.faults,
+        PROTOCOL_FAULTS: settings.faults,
     }
     return told | {name: str(value) for name, value in optional.items() if value}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evcharging.apps.load_run.latencies import ActionFigures
-from evcharging.apps.load_run.outcome import ConnectionFigures, RunOutcome
+from evcharging.apps.load_run.outcome import PROTOCOL_FAULTS, ConnectionFigures, FaultFigures, RunOutcome
 from evcharging.apps.load_run.quantities import told_duration
 from evcharging.apps.runtime.csms_reach import what_to_check
 
@@ -42,6 +42,9 @@ def summary(outcome: RunOutcome) -> str:
             "stations, and latencies contain that"
         )
     lines += [f"failures        {_failures(figures)}" for figures in outcome.actions if figures.failures]
+    lines += _faults(outcome)
+    if outcome.background is not None:
+        lines.append(f"background      {_background(outcome.background)}")
     lines += [
         f"{'crossed' if verdict.failed else 'held':<15} {verdict.expression} (measured {verdict.measured})"
         for verdict in outcome.verdicts
@@ -119,6 +122,24 @@ def _ledger(outcome: RunOutcome) -> str:
 
 def _failures(figures: ActionFigures) -> str:
     return f"{figures.action}: " + ", ".join(f"{code} {count:,}" for code, count in figures.failures.items())
+
+
+def _faults(outcome: RunOutcome) -> list[str]:
+    asked_for = outcome.plan.get(PROTOCOL_FAULTS)
+    if asked_for is not None and not outcome.faults:
+        return [f"faults          none came: {asked_for}"]
+    return [f"faults          {_fault(fault)}" for fault in outcome.faults]
+
+
+def _fault(fault: FaultFigures) -> str:
+    words = ", ".join(f"{word} {count:,}" for word, count in fault.outcomes.items())
+    return f"{fault.kind}: {fault.as_expected:,} taken as the standard says, {fault.otherwise:,} otherwise ({words})"
+
+
+def _background(figures: ActionFigures) -> str:
+    _, calls, failed, timeouts, lost, *latencies = _row(figures)
+    told = ", ".join(f"{name} {latency}" for name, latency in zip(_COLUMNS[5:], latencies, strict=True))
+    return f"{calls} calls, {failed} failed, {timeouts} timeouts, {lost} lost, {told}"
 
 
 def _row(figures: ActionFigures) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import pytest
 
 from evcharging.apps.load_run.latencies import Latencies
 from evcharging.apps.load_run.ledger import Ledger, Metered
-from evcharging.apps.load_run.outcome import ConnectionFigures
+from evcharging.apps.load_run.outcome import ConnectionFigures, FaultFigures
 from evcharging.apps.load_run.summary import summary, why_nothing_ran
 from tests.support.load_run import outcome
 
@@ -53,6 +53,30 @@ def test_stations_that_never_came_or_were_cut_off_are_told_with_why():
     ):
         assert words in text
     assert "late  " not in summary(made)
+
+
+def test_what_faults_and_background_came_to_stays_on_the_terminal():
+    made = outcome()
+    faults = (
+        FaultFigures("bad-json", 12, 2, {"FormationViolation": 12, "no answer": 2}),
+        FaultFigures("late-answer", 3, 0, {"served": 3}),
+    )
+    text = summary(replace(made, faults=faults))
+    for line in (
+        "faults          bad-json: 12 taken as the standard says, 2 otherwise (FormationViolation 12, no answer 2)",
+        "faults          late-answer: 3 taken as the standard says, 0 otherwise (served 3)",
+        "background      3 calls, 1 failed, 1 timeouts, 0 lost, p50 2 ms, p95 250 ms, p99 250 ms, max 250 ms",
+    ):
+        assert line in text.splitlines()
+    without = summary(replace(made, faults=(), background=None))
+    assert "faults" not in without
+    assert "background" not in without
+
+
+def test_faults_that_were_asked_for_and_did_not_come_are_told():
+    made = outcome(faults=())
+    text = summary(replace(made, plan={**made.plan, "protocol faults": "bad-json=0.000001"}))
+    assert "faults          none came: bad-json=0.000001" in text.splitlines()
 
 
 def nothing_ran(*boots, connects=0, failed_attempts=0, reasons=None):
