@@ -24,6 +24,8 @@ UNREACHABLE = (KafkaError, OSError, TimeoutError)
 STOP_S = 5.0
 IDLE_AFTER_S = 2.0
 MORE_WITHIN_S = 0.05
+SHORTEST_WAIT_S = 0.001
+"""aiokafka takes whole milliseconds, and with none it does not wait at all."""
 
 
 class FetchPace:
@@ -53,7 +55,7 @@ class FetchPace:
     def hold_s(self, timeout_s: float) -> float:
         """For how long of ``timeout_s`` to ask before looking at the pace again."""
         more_s = self._had_at_s + MORE_WITHIN_S - self._monotonic()
-        return min(timeout_s, more_s) if more_s > 0.0 else timeout_s
+        return min(timeout_s, max(more_s, SHORTEST_WAIT_S)) if more_s > 0.0 else timeout_s
 
     def follow(self, consumer: AIOKafkaConsumer, *, had_records: bool) -> None:
         """Have ``consumer`` fetch accordingly."""

@@ -51,7 +51,9 @@ def test_just_after_a_record_they_are_briefest_and_looked_at_again_when_that_is_
     assert pace.wait_ms(had_records=False) == 3
     assert pace.hold_s(0.25) == pytest.approx(0.02)
     assert pace.hold_s(0.01) == 0.01
-    clock.s += 0.03
+    clock.s += 0.0199
+    assert pace.hold_s(0.25) == 0.001
+    clock.s += 0.01
     assert pace.wait_ms(had_records=False) == 7
     assert pace.hold_s(0.25) == 0.25
 
