@@ -181,7 +181,9 @@ class Central:
         deadline = time.monotonic() + FED_WITHIN_S
         while (counted := await self._intervals()) < intervals:
             if time.monotonic() > deadline:
-                raise SystemExit(f"Central does not keep up: {counted:.0f} of {intervals} intervals in {FED_WITHIN_S} s")
+                raise SystemExit(
+                    f"Central does not keep up: {counted:.0f} of {intervals} intervals in {FED_WITHIN_S} s"
+                )
             await asyncio.sleep(1.0)
 
     async def measure(self) -> tuple[float, float]:
