@@ -16,6 +16,7 @@ from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.settings import ServiceSettings
 from evcharging.domain.driver_agents import MIXTURES
 from evcharging.ocpp.station.faults import BadFaultPlan, FaultPlan
+from evcharging.ocpp.versions import OcppVersion
 
 __all__ = ["LoadRunSettings"]
 
@@ -123,7 +124,8 @@ class LoadRunSettings(ServiceSettings):
     def thresholds(self) -> list[Threshold]:
         """What fails the run. Raises UsageError."""
         try:
-            return [Threshold.parse(expression) for expression in self.fail_if]
+            version = OcppVersion(self.version)
+            return [Threshold.parse(expression, version=version) for expression in self.fail_if]
         except BadThreshold as error:
             raise UsageError(f"--fail-if: {error}") from None
 

@@ -11,6 +11,7 @@ Without an action, the figure is of all actions together. ``ledger`` counts what
 
 from __future__ import annotations
 
+import difflib
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from typing import Final
 
 from evcharging.apps.load_run.latencies import ActionFigures
 from evcharging.apps.load_run.quantities import BadQuantity, duration_s, told_duration
+from evcharging.ocpp.station.wires import actions_sent
+from evcharging.ocpp.versions import OcppVersion
 
 __all__ = ["BadThreshold", "Measured", "Threshold", "Verdict"]
 
@@ -74,8 +77,8 @@ class Threshold:
     is_share: bool
 
     @classmethod
-    def parse(cls, expression: str) -> Threshold:
-        """Read an expression.
+    def parse(cls, expression: str, *, version: OcppVersion | None = None) -> Threshold:
+        """Read an expression; with a ``version``, its action has to be one that stations of it send.
 
         Raises:
             BadThreshold: it is none.
@@ -91,6 +94,10 @@ class Threshold:
             raise BadThreshold(f"{metric!r} in {expression!r} is no figure; expected {', '.join(_METRICS)}")
         if action is not None and metric in _WHOLE_RUN:
             raise BadThreshold(f"{metric} in {expression!r} is of the whole run; expected it without ({action})")
+        if action is not None and version is not None and action not in actions_sent(version):
+            raise BadThreshold(
+                f"{action!r} in {expression!r} is no action that stations send; {_sent_instead(action, version)}"
+            )
         is_share = limit.endswith("%")
         try:
             if metric in _LATENCIES:
@@ -135,3 +142,10 @@ class Threshold:
 
     def _verdict(self, value: float, measured: str) -> Verdict:
         return Verdict(self.expression, failed=_OPERATORS[self.compare](value, self.limit), measured=measured)
+
+
+def _sent_instead(action: str, version: OcppVersion) -> str:
+    known = sorted(actions_sent(version))
+    close = difflib.get_close_matches(action, known, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    return f"{meant}OCPP {version}: {', '.join(known)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from evcharging.ocpp.station.v16.wire import WireV16
-from evcharging.ocpp.station.v201.wire import WireV201
+from evcharging.ocpp.station.v16 import wire as v16
+from evcharging.ocpp.station.v201 import wire as v201
 from evcharging.ocpp.versions import OcppVersion
 
 if TYPE_CHECKING:
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from evcharging.ocpp.station.wire import Wire
 
 WIRES: Final[dict[OcppVersion, Callable[[Station], Wire]]] = {
-    OcppVersion.V16: WireV16,
-    OcppVersion.V201: WireV201,
+    OcppVersion.V16: v16.WireV16,
+    OcppVersion.V201: v201.WireV201,
 }
 """Makes the wire of a station, by version."""
+_ACTIONS_SENT: Final = {OcppVersion.V16: v16.ACTIONS_SENT, OcppVersion.V201: v201.ACTIONS_SENT}
 
 
 def wire_for(station: Station) -> Wire:
@@ -28,3 +29,8 @@ def wire_for(station: Station) -> Wire:
     except KeyError:
         raise ValueError(f"stations speak OCPP {', '.join(WIRES)}, not {version}") from None
     return make(station)
+
+
+def actions_sent(version: OcppVersion) -> frozenset[str]:
+    """Return every action that stations of `version` call; ever, not necessarily in each life."""
+    return _ACTIONS_SENT[version]

@@ -30,6 +30,20 @@ if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
 
 UNKNOWN_TRANSACTION_ID: Final = -1
+ACTIONS_SENT: Final = frozenset(
+    {
+        "Authorize",
+        "BootNotification",
+        "DiagnosticsStatusNotification",
+        "FirmwareStatusNotification",
+        "Heartbeat",
+        "MeterValues",
+        "StartTransaction",
+        "StatusNotification",
+        "StopTransaction",
+    }
+)
+"""What a station of this version ever calls."""
 _ERROR_CODES: Final = {
     Condition.NONE: "NoError",
     Condition.GROUND_FAULT: "GroundFailure",

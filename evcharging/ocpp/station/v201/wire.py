@@ -34,8 +34,23 @@ from evcharging.ocpp.versions import OcppVersion
 if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
 
-__all__ = ["WireV201"]
+__all__ = ["ACTIONS_SENT", "WireV201"]
 
+ACTIONS_SENT: Final = frozenset(
+    {
+        "Authorize",
+        "BootNotification",
+        "FirmwareStatusNotification",
+        "Heartbeat",
+        "LogStatusNotification",
+        "MeterValues",
+        "NotifyReport",
+        "ReportChargingProfiles",
+        "StatusNotification",
+        "TransactionEvent",
+    }
+)
+"""What a station of this version ever calls."""
 CARD: Final = "ISO14443"
 """What a card is taken for that is held to the reader."""
 

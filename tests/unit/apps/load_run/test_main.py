@@ -16,6 +16,14 @@ def _elsewhere(tmp_path, monkeypatch):
         ((), "--csms-url (LOAD_RUN_CSMS_URL): Field required (the CSMS, without a station's id: ws://host:9000/ocpp"),
         (("--csms-url", "localhost"), "expected as ws://host:port/path"),
         (("--csms-url", URL, "--fail-if", "p95 > 5"), "--fail-if: '5' in 'p95 > 5' has no unit"),
+        (
+            ("--csms-url", URL, "--fail-if", "p95(StartTransactoin) > 500ms"),
+            "--fail-if: 'StartTransactoin' in 'p95(StartTransactoin) > 500ms' is no action that stations send",
+        ),
+        (
+            ("--csms-url", URL, "--version", "2.0.1", "--fail-if", "calls(StopTransaction) < 1"),
+            "OCPP 2.0.1: Authorize, BootNotification",
+        ),
         (("--csms-url", URL, "--shape", "nowhere.yaml"), "--shape: nowhere.yaml: cannot be read"),
         (("--csms-url", URL, "--profile", "lazy"), "--profile: no behaviour profile 'lazy'"),
         (("--csms-url", URL, "--count", "900000"), "--count: 900000 stations"),

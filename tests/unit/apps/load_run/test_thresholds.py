@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from evcharging.apps.load_run.latencies import Latencies
 from evcharging.apps.load_run.thresholds import BadThreshold, Measured, Threshold
+from evcharging.ocpp.versions import OcppVersion
 
 
 def measured(*calls, **run):
@@ -88,6 +89,28 @@ def test_what_is_no_threshold_is_refused_with_what_would_be_one(expression, told
     with pytest.raises(BadThreshold) as caught:
         Threshold.parse(expression)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "told"),
+    [
+        ("1.6", "StartTransactoin", "did you mean StartTransaction? OCPP 1.6: Authorize, Boot"),
+        ("1.6", "heartbeat", "did you mean Heartbeat?"),
+        ("1.6", "Xyzzy", "is no action that stations send; OCPP 1.6: Authorize, "),
+        ("1.6", "RemoteStartTransaction", "did you mean StartTransaction?"),
+        ("2.0.1", "StartTransaction", "did you mean TransactionEvent? OCPP 2.0.1: Authorize"),
+    ],
+)
+def test_an_action_that_no_station_of_the_version_sends_is_refused_with_those_they_send(version, action, told):
+    with pytest.raises(BadThreshold) as caught:
+        Threshold.parse(f"p95({action}) > 500ms", version=OcppVersion(version))
+    assert f"'{action}' in 'p95({action}) > 500ms'" in str(caught.value)
+    assert told in str(caught.value)
+
+
+def test_an_action_that_stations_of_the_version_send_is_taken():
+    assert Threshold.parse("p95(Heartbeat) > 1s", version=OcppVersion.V16).action == "Heartbeat"
+    assert Threshold.parse("p95(TransactionEvent) > 1s", version=OcppVersion.V201).action == "TransactionEvent"
 
 
 MEASURED = measured(*CALLS)
