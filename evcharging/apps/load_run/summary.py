@@ -5,7 +5,7 @@ from __future__ import annotations
 from evcharging.apps.load_run.latencies import ActionFigures
 from evcharging.apps.load_run.outcome import PROTOCOL_FAULTS, ConnectionFigures, FaultFigures, RunOutcome
 from evcharging.apps.load_run.quantities import told_duration
-from evcharging.apps.runtime.csms_reach import what_to_check
+from evcharging.apps.runtime.csms_reach import told_with_hint, what_to_check
 
 __all__ = ["summary", "why_nothing_ran"]
 
@@ -64,7 +64,7 @@ def why_nothing_ran(outcome: RunOutcome, url: str) -> str:
             )
         return (
             f"no station could connect to {url}: 0 of {wanted:,} stations, {sockets.failed_attempts:,} attempts failed,"
-            f" {times:,} of them so: {reason}; check: {what_to_check(reason)}"
+            f" {times:,} of them so: {told_with_hint(reason)}"
         )
     boots = next((figures for figures in outcome.actions if figures.action == _BOOT), None)
     became = ["not one was sent" if boots is None else f"{boots.calls:,} sent"]

@@ -13,7 +13,7 @@ import structlog
 from rich.console import Console
 
 from evcharging.apps.charger.keyboard import keys_heard
-from evcharging.apps.runtime.csms_reach import what_to_check
+from evcharging.apps.runtime.csms_reach import told_with_hint
 from evcharging.apps.runtime.errors import GaveUp
 from evcharging.apps.runtime.service import run_service
 from evcharging.apps.station.assembly import (
@@ -108,7 +108,7 @@ async def station(settings: StationAppSettings, stop: asyncio.Event) -> None:
 def _say_never_connected(settings: StationAppSettings, terminal: Terminal, stop: asyncio.Event) -> None:
     """Raises GaveUp where its time was over; who stops it by hand has been told before, and gets what was asked for."""
     reason = terminal.last_reason or "no attempt came to an end"
-    told = f"never connected to {settings.csms_url}: {reason}; check: {what_to_check(reason)}"
+    told = f"never connected to {settings.csms_url}: {told_with_hint(reason)}"
     if not stop.is_set():
         raise GaveUp(told)
     terminal.note(settings.id, f"           {told}")

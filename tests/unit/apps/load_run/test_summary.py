@@ -79,6 +79,11 @@ def test_faults_that_were_asked_for_and_did_not_come_are_told():
     assert "faults          none came: bad-json=0.000001" in text.splitlines()
 
 
+def test_where_the_csms_said_why_no_station_may_connect_its_words_are_the_last():
+    said = "HTTP 403: <id> has security profile 2: connect with wss://"
+    assert nothing_ran(failed_attempts=3, reasons={said: 3}).endswith(f"3 of them so: {said}")
+
+
 def nothing_ran(*boots, connects=0, failed_attempts=0, reasons=None):
     latencies = Latencies()
     for seconds, word in boots:
