@@ -1,9 +1,11 @@
 """Load runs as people make them: against the gateway alone, and against a CSMS that is not ours."""
 
 import asyncio
+import fcntl
 import json
 import os
 import re
+import select
 import signal
 import ssl
 import sys
@@ -238,6 +240,54 @@ async def test_ctrl_c_ends_every_transaction_and_gives_the_report(profiles, tmp_
     assert told["stopped_early"]
     assert told["ledger"]["clean"]
     assert told["ledger"]["began"] == told["ledger"]["acknowledged"] >= 3
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="pipes have a size that can be set on Linux alone")
+async def test_another_ctrl_c_while_the_report_is_written_changes_neither_it_nor_the_exit_code(profiles, tmp_path):
+    report = tmp_path / "report.html"
+    unfinished = tmp_path / "report.html.part"  # a pipe that nobody empties yet: the run stays in the middle of it
+    os.mkfifo(unfinished)
+    pipe = os.open(unfinished, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
+    async with central_system() as csms, asyncio.timeout(PATIENCE_S):
+        flags = ("--csms-url", csms.url, "--count", "3", "--profile", "lively", "--profiles-dir", str(profiles))
+        async with command(
+            *flags, "--duration", "1h", "--ramp", "0", "--report", str(report), "--fail-if", "calls > 0"
+        ) as process:
+            while not any(peer.of("StartTransaction") for peers in csms.peers.values() for peer in peers):
+                await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            while not select.select([pipe], [], [], 0)[0]:
+                await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            written = b""
+            while part := os.read(pipe, 65536) if select.select([pipe], [], [], PATIENCE_S)[0] else b"":
+                written += part
+            _, error = await process.communicate()
+    os.close(pipe)
+    assert written.endswith(b"</html>\n")
+    assert (process.returncode, error.decode()) == (3, f"report: {report}\n")
+
+
+async def test_a_second_ctrl_c_cuts_a_run_off_and_says_so(profiles, tmp_path):
+    async def never(**_request):
+        await asyncio.sleep(600)
+
+    report = tmp_path / "report.json"
+    async with central_system(answers={"StopTransaction": never}) as csms, asyncio.timeout(PATIENCE_S):
+        flags = ("--csms-url", csms.url, "--count", "1", "--profile", "lively", "--profiles-dir", str(profiles))
+        async with command(*flags, "--duration", "1h", "--ramp", "0", "--report", str(report)) as process:
+            peers = csms.peers.values()
+            while not any(peer.of("StartTransaction") for several in peers for peer in several):
+                await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            while not any(peer.of("StopTransaction") for several in peers for peer in several):
+                await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, error = await process.communicate()
+    assert process.returncode == 1
+    assert error.decode() == "evcharging swarm: cut off by a second SIGINT, before it was done\n"
+    assert not report.exists()
 
 
 async def test_the_live_page_shows_figures_and_no_password_is_ever_told(profiles, tmp_path):

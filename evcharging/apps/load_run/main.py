@@ -1,12 +1,14 @@
 """``evcharging swarm``: a load run against any CSMS, with a live view, reports, and an exit code that says how it went.
 
-Exit codes: 0 all held, 3 a threshold was crossed, 1 no station could connect or was accepted, 2 bad usage.
+Exit codes: 0 all held, 3 a threshold was crossed, 1 no station could connect or was accepted, a report could not be
+written, or a second Ctrl-C cut the run off (standard error says which), 2 bad usage.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 
@@ -35,8 +37,11 @@ _LOOPBACK = "127.0.0.1"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the load run and return its exit code."""
-    return run_service(load_run, LoadRunSettings, argv)
+    """Run the load run and return its exit code; nothing interrupts the process any more, the report is out."""
+    code = run_service(load_run, LoadRunSettings, argv)
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sig, signal.SIG_IGN)
+    return code
 
 
 async def load_run(settings: LoadRunSettings, stop: asyncio.Event) -> int:

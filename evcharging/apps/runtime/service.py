@@ -1,7 +1,8 @@
 """Runs a service as a process: settings, logging, signals, exit codes.
 
 ``run_service`` is the last line of every ``main.py``. SIGTERM and SIGINT set the stop event that the service's main
-function waits for; it drains and returns. A second signal ends at once.
+function waits for; it drains and returns. A second signal ends at once, with a line that says so; once the main
+function has returned or given up, the exit code is what that came to, whatever signals still come.
 """
 
 from __future__ import annotations
@@ -42,18 +43,12 @@ def run_service(main: ServiceMain[S], settings_type: type[S], argv: Sequence[str
         return _told(settings_type.service, error)
     configure_logging(level=settings.log_level, log_format=settings.log_format, who=settings.service)
     _raise_open_files_limit()
+    ended: list[int] = []
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_supervised(main, settings))
-    except ServiceError as error:
-        return _told(settings_type.service, error)
-    except BaseExceptionGroup as group:
-        match, rest = group.split(ServiceError)
-        if match is None or rest is not None:
-            raise
-        return _told(settings_type.service, _first(match))
+            return runner.run(_supervised(main, settings, ended))
     except KeyboardInterrupt:
-        return EXIT_OK
+        return ended[0] if ended else EXIT_OK
 
 
 async def until_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T | None:
@@ -77,19 +72,36 @@ async def until_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T | None:
                     await pending
 
 
-async def _supervised(main: ServiceMain[S], settings: S) -> int:
+async def _supervised(main: ServiceMain[S], settings: S, ended: list[int]) -> int:
+    """Run ``main`` with signals heard, and note in ``ended`` what it came to."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def asked_to_stop(name: str) -> None:
+        if ended:
+            raise SystemExit(ended[0])
         if stop.is_set():
+            _say(settings.service, f"cut off by a second {name}, before it was done")
             raise SystemExit(GaveUp.exit_code)
         log.info("stopping", signal=name)
         stop.set()
 
     for sig in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sig, asked_to_stop, sig.name)
-    return await main(settings, stop) or EXIT_OK
+    ended.append(await _exit_code(main, settings, stop))
+    return ended[0]
+
+
+async def _exit_code(main: ServiceMain[S], settings: S, stop: asyncio.Event) -> int:
+    try:
+        return await main(settings, stop) or EXIT_OK
+    except ServiceError as error:
+        return _told(settings.service, error)
+    except BaseExceptionGroup as group:
+        match, rest = group.split(ServiceError)
+        if match is None or rest is not None:
+            raise
+        return _told(settings.service, _first(match))
 
 
 def _raise_open_files_limit() -> None:
@@ -100,9 +112,13 @@ def _raise_open_files_limit() -> None:
 
 
 def _told(service: str, error: ServiceError) -> int:
-    sys.stderr.write(f"evcharging {service}: {error}\n")
-    sys.stderr.flush()
+    _say(service, str(error))
     return error.exit_code
+
+
+def _say(service: str, line: str) -> None:
+    sys.stderr.write(f"evcharging {service}: {line}\n")
+    sys.stderr.flush()
 
 
 def _first(group: BaseExceptionGroup[ServiceError]) -> ServiceError:

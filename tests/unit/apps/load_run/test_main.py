@@ -1,3 +1,8 @@
+import signal
+import subprocess
+import sys
+import textwrap
+
 import pytest
 
 from evcharging.apps.load_run.main import main
@@ -8,6 +13,10 @@ URL = "ws://127.0.0.1:1/ocpp"
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for sig, handler in before.items():
+        signal.signal(sig, handler)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +59,20 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path, capsys):
     flags = ("--csms-url", URL, "--count", "1", "--duration", "100ms", "--ramp", "0", "--report", "r.json")
     assert main(list(flags)) == 1
     assert "--report r.json: cannot be written" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_the_process_of_a_run_that_is_over_ends_leaves_its_exit_code_alone():
+    program = textwrap.dedent("""
+        import os, signal, sys
+        from evcharging.apps.load_run.main import main
+
+        class Late:
+            def __del__(self, kill=os.kill, pid=os.getpid(), sig=signal.SIGINT):
+                kill(pid, sig)
+
+        sys.late = Late()
+        sys.exit(main(["--csms-url", "nowhere"]))
+    """)
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -124,7 +124,34 @@ def test_a_second_signal_ends_a_service_that_does_not_drain():
     ended = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True, check=False)
     assert ended.returncode == 1, ended.stderr
     assert "stopping signal=SIGTERM" in ended.stdout
-    assert "Traceback" not in ended.stderr
+    assert ended.stderr == "evcharging stuck: cut off by a second SIGTERM, before it was done\n"
+
+
+@pytest.mark.parametrize("ending", ["return 3", "raise UsageError('no kettle')"])
+def test_a_signal_after_the_last_word_leaves_the_exit_code_as_it_is(ending: str) -> None:
+    program = textwrap.dedent(f"""
+        import asyncio, os, signal, sys
+        from typing import ClassVar
+        from evcharging.apps.runtime.errors import UsageError
+        from evcharging.apps.runtime.service import run_service
+        from evcharging.apps.runtime.settings import ServiceSettings
+
+        class Settings(ServiceSettings):
+            prefix: ClassVar[str] = "DONE_"
+            service: ClassVar[str] = "done"
+            summary: ClassVar[str] = "Is done."
+
+        async def main(settings, stop):
+            os.kill(os.getpid(), signal.SIGINT)
+            await stop.wait()
+            os.kill(os.getpid(), signal.SIGINT)
+            {ending}
+
+        sys.exit(run_service(main, Settings, []))
+    """)
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True, check=False)
+    assert ended.returncode == (3 if ending == "return 3" else 2), ended.stderr
+    assert ended.stderr == ("" if ending == "return 3" else "evcharging done: no kettle\n")
 
 
 async def test_until_stopped_returns_what_the_work_returned():
