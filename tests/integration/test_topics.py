@@ -145,4 +145,4 @@ async def test_a_broker_that_is_not_there_is_told_in_one_line():
         _out, err = await process.communicate()
     assert process.returncode == 1
     (line,) = err.decode().splitlines()
-    assert line.startswith("evcharging topics: no Kafka answers at 127.0.0.1:1; start one with evcharging up")
+    assert line.startswith("evcharging topics: no Kafka answers at 127.0.0.1:1 (Connection refused); start one with")
