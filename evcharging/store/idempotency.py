@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Table, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from evcharging.store.upsert import insert_into
 
 __all__ = ["Claim", "Completed", "Mine", "Open", "OtherRequest", "claim", "complete", "forget_before", "release"]
 
@@ -53,7 +54,7 @@ async def claim(
     transaction: AsyncConnection, table: Table, *, key: str, route: str, request_hash: str, now: datetime
 ) -> Claim:
     """Take ``key`` for a request, or learn what became of it. Of two who claim it at once, one gets `Mine`."""
-    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(table)
+    insert = insert_into(table, transaction.dialect.name)
     entered = await transaction.execute(
         insert.values(key=key, route=route, request_hash=request_hash, created_at=now)
         .on_conflict_do_nothing(index_elements=["key"])

@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import cache
 
 from sqlalchemy import Table, delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
+
+from evcharging.store.upsert import insert_into
 
 __all__ = ["forget_before", "take"]
 
@@ -35,7 +36,7 @@ async def forget_before(transaction: AsyncConnection, inbox: Table, moment: date
 @cache
 def _statement(inbox: Table, dialect: str) -> ReturningInsert[str]:
     """Made once a table; SQLAlchemy cuts many rows into as many statements as the database takes."""
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(inbox)
+    insert = insert_into(inbox, dialect)
     statement: ReturningInsert[str] = insert.on_conflict_do_nothing(index_elements=["message_id"]).returning(
         inbox.c.message_id
     )

@@ -9,12 +9,12 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Table, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import topic_named
+from evcharging.store.upsert import insert_into
 
 __all__ = ["Waiting", "enqueue", "forget_before", "mark_published", "waiting"]
 
@@ -90,7 +90,7 @@ async def forget_before(transaction: AsyncConnection, outbox: Table, moment: dat
 @cache
 def _statement(outbox: Table, dialect: str) -> ReturningInsert[int, str]:
     """Made once a table; SQLAlchemy cuts many rows into as many statements as the database takes, in their order."""
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(outbox)
+    insert = insert_into(outbox, dialect)
     statement: ReturningInsert[int, str] = insert.on_conflict_do_nothing(index_elements=["event_id"]).returning(
         outbox.c.outbox_id, outbox.c.event_id
     )

@@ -12,7 +12,7 @@ from evcharging.apps.ocpp_gateway.statuses import Statuses
 from evcharging.apps.ocpp_gateway.writes import Work
 from evcharging.domain.states import WHOLE_CHARGE_POINT
 from evcharging.store.gateway import tables
-from evcharging.store.gateway.upserts import upsert
+from evcharging.store.upsert import upsert
 
 __all__ = ["BootReport", "BootStatus", "BootTerms", "Boots"]
 

@@ -32,8 +32,8 @@ from evcharging.messages.envelope import Event
 from evcharging.store.gateway import tables
 from evcharging.store.gateway import transactions as store
 from evcharging.store.gateway.transactions import TransactionRow
-from evcharging.store.gateway.upserts import upsert
 from evcharging.store.many import among
+from evcharging.store.upsert import upsert
 
 __all__ = ["LOOK_EVERY_S", "Presence", "is_ours_to_take"]
 

@@ -16,7 +16,7 @@ from evcharging.apps.ocpp_gateway.writes import Work
 from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState, OcppStatus
 from evcharging.messages.envelope import Event
 from evcharging.store.gateway import tables
-from evcharging.store.gateway.upserts import upsert
+from evcharging.store.upsert import upsert
 
 __all__ = ["Statuses"]
 

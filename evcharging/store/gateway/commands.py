@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
-from evcharging.store.gateway.upserts import insert_fresh
+from evcharging.store.upsert import insert_fresh
 
 __all__ = ["TakenCommand", "answer", "forget_before", "take"]
 

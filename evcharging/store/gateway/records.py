@@ -11,8 +11,8 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
-from evcharging.store.gateway.upserts import upsert
 from evcharging.store.many import among
+from evcharging.store.upsert import upsert
 
 __all__ = [
     "ACTIVE",

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
 from evcharging.store.many import among
+from evcharging.store.upsert import insert_into
 
 __all__ = [
     "RemoteStartRow",
@@ -47,9 +47,8 @@ class RemoteStartRow:
 
 async def add_remote_start(transaction: AsyncConnection, row: RemoteStartRow) -> bool:
     """Note a start before the station is asked for it; False where its number is taken, or its command known."""
-    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert
     result = await transaction.execute(
-        insert(tables.remote_starts)
+        insert_into(tables.remote_starts, transaction.dialect.name)
         .values(**asdict(row))
         .on_conflict_do_nothing()
         .returning(tables.remote_starts.c.remote_start_id)

@@ -10,11 +10,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, Update, bindparam, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
 from evcharging.store.many import among, write_rows
+from evcharging.store.upsert import insert_into
 
 __all__ = [
     "IntervalRow",
@@ -101,7 +101,7 @@ class IntervalRow(NamedTuple):
 async def insert_new(transaction: AsyncConnection, row: TransactionRow) -> bool:
     """Enter a transaction; False where its session, its number or its content is there already."""
     result = await transaction.execute(
-        _insert(transaction, tables.transactions)
+        insert_into(tables.transactions, transaction.dialect.name)
         .values(**_values(row))
         .on_conflict_do_nothing()
         .returning(tables.transactions.c.session_id)
@@ -272,10 +272,6 @@ async def _all(transaction: AsyncConnection, condition: Any) -> list[Transaction
         select(tables.transactions).where(condition).order_by(columns.created_at, columns.session_id)
     )
     return [_row(found) for found in result.mappings()]
-
-
-def _insert(transaction: AsyncConnection, table: Any) -> Any:
-    return (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def _parts(ids: Iterable[str]) -> Iterable[list[str]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from sqlalchemy import BindParameter, RowMapping, Select, Table, and_, bindparam
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.domain.states import ChargePointState
+from evcharging.store.many import write_rows
 from evcharging.store.simulator import tables
 from evcharging.store.simulator.rows import (
     ChargePointRow,
@@ -56,7 +56,11 @@ METERED = (
     "last_contact_at",
     "amended_at",
 )
-SQLITE_METERING = f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in METERED)} WHERE session_id = ?"  # noqa: S608
+SAVE_METERING = (
+    update(tables.sessions)
+    .where(tables.sessions.c.session_id == bindparam("of"))
+    .values({name: bindparam(name) for name in METERED})
+)
 R = TypeVar("R", RequestRow, SessionRow, CommandRow)
 KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 ACTIVE_AT = select(tables.sessions).where(tables.sessions.c.status == "ACTIVE").where(tables.sessions.c.cp_id.in_(KEYS))
@@ -179,18 +183,8 @@ async def save_sessions(transaction: AsyncConnection, rows: Sequence[SessionRow]
 
 async def save_metering(transaction: AsyncConnection, rows: Sequence[SessionRow]) -> None:
     """Write what intervals change of sessions, and nothing else."""
-    if not rows:
-        return
-    if transaction.dialect.name == "sqlite":  # past SQLAlchemy's conversions, which cost more than the update
-        await transaction.exec_driver_sql(SQLITE_METERING, [_sqlite_metering(row) for row in rows])
-        return
-    table = tables.sessions
-    statement = (
-        update(table).where(table.c.session_id == bindparam("of")).values({name: bindparam(name) for name in METERED})
-    )
-    await transaction.execute(
-        statement, [{"of": row.session_id, **{name: getattr(row, name) for name in METERED}} for row in rows]
-    )
+    rows_of = [{"of": row.session_id, **{name: getattr(row, name) for name in METERED}} for row in rows]
+    await write_rows(transaction, SAVE_METERING, rows_of)
 
 
 async def end_requests(transaction: AsyncConnection, ended: Sequence[SessionRow], now: datetime) -> None:
@@ -261,27 +255,6 @@ async def _upsert(transaction: AsyncConnection, table: Table, rows: Sequence[R])
     if rows:
         names = [f.name for f in fields(rows[0])]
         await upsert(transaction, table, [{name: getattr(row, name) for name in names} for row in rows])
-
-
-def _sqlite_metering(row: SessionRow) -> tuple[object, ...]:
-    """As the column types of `evcharging.store.types` would write them."""
-    return (
-        format(row.energy_wh, "f"),
-        format(row.solar_wh, "f"),
-        format(row.grid_wh, "f"),
-        format(row.cost, "f"),
-        row.last_seq,
-        json.dumps(row.missing_seqs) if row.missing_seqs else "[]",
-        None if row.register_start_wh is None else format(row.register_start_wh, "f"),
-        None if row.register_end_wh is None else format(row.register_end_wh, "f"),
-        _sqlite_moment(row.last_contact_at),
-        _sqlite_moment(row.amended_at),
-        row.session_id,
-    )
-
-
-def _sqlite_moment(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
 def _charge_point_values(row: ChargePointRow) -> dict[str, object]:

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.simulator.tables import swarm_stations
+from evcharging.store.upsert import upsert
 
 __all__ = ["SwarmStationRow", "every_station", "running_ids", "save_stations", "stations"]
 
@@ -54,11 +54,4 @@ async def stations(transaction: AsyncConnection, station_ids: Iterable[str]) -> 
 
 async def save_stations(transaction: AsyncConnection, rows: Sequence[SwarmStationRow]) -> None:
     """Insert or replace."""
-    if not rows:
-        return
-    insert = (postgresql if transaction.dialect.name == "postgresql" else sqlite).insert(swarm_stations)
-    names = [column.name for column in swarm_stations.columns if not column.primary_key]
-    statement = insert.on_conflict_do_update(
-        index_elements=["station_id"], set_={name: insert.excluded[name] for name in names}
-    )
-    await transaction.execute(statement, [asdict(row) for row in rows])
+    await upsert(transaction, swarm_stations, [asdict(row) for row in rows])
