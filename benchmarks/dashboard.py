@@ -12,19 +12,20 @@ import asyncio
 import contextlib
 import json
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import psutil
 import uvloop
+from central_telemetry import broker
+from ocpp_swarm import free_port
 from websockets.asyncio.client import connect
 
 from evcharging.bus.create import create_bus
@@ -46,25 +47,6 @@ READY_WITHIN_S = 60
 FED_WITHIN_S = 120
 BEATS = 10
 """In a second; each sends its tenth of the charge points' intervals."""
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-@contextlib.contextmanager
-def broker() -> Iterator[str]:
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "evcharging.apps.broker.main", "--port", str(port)], stdout=subprocess.DEVNULL
-    )
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 async def enter_sessions(path: Path, units: int) -> None:

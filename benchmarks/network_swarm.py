@@ -14,7 +14,6 @@ import contextlib
 import json
 import re
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from typing import Any
 
 import httpx
 import psutil
+from ocpp_swarm import free_port
 from websockets.asyncio.client import connect
 
 SIZES = (1_000, 5_000)
@@ -39,12 +39,6 @@ DEAR, CHEAP = 60.0, 0.30
 """Per kWh: over what the profile pays, and under it."""
 LOOKS = {"cp": "/cp?limit=100", "stations": "/stations?limit=100", "totals": "/totals"}
 TOPICS = ("cp.status", "cp.telemetry", "swarm.status", "swarm.log", "driver.updates")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Service:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import uvloop
-from ocpp_swarm import GatewayProcess, cpu_s, free_port, gateway
+from central_telemetry import broker
+from ocpp_swarm import GatewayProcess, cpu_s, gateway
 
 from evcharging.ocpp.station.dialing import make_room_for
 from evcharging.ocpp.websocket_client import WebSocket, dial
@@ -148,20 +147,6 @@ async def measure(csms: GatewayProcess, count: int) -> dict[str, float]:
     return figures
 
 
-@contextlib.contextmanager
-def embedded_kafka() -> Iterator[str]:
-    """The embedded Kafka in a process of its own; its address."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "evcharging.apps.broker.main", "--port", str(port)], stdout=subprocess.DEVNULL
-    )
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def main(arguments: list[str]) -> None:
     sizes = [int(size) for size in arguments if size != "--kafka"] or SIZES
     for count in sizes:
@@ -169,8 +154,8 @@ def main(arguments: list[str]) -> None:
         with contextlib.ExitStack() as stack:
             bus, flags = "memory", ["--standalone"]
             if "--kafka" in arguments:
-                bus, broker = "embedded kafka", stack.enter_context(embedded_kafka())
-                flags = ["--kafka-bootstrap", broker, "--open-registration", "--accept-unknown-id-tags"]
+                bus, address = "embedded kafka", stack.enter_context(broker())
+                flags = ["--kafka-bootstrap", address, "--open-registration", "--accept-unknown-id-tags"]
             csms = stack.enter_context(gateway(*flags))
             for figure, value in uvloop.run(measure(csms, count)).items():
                 line = {"benchmark": "ocpp_call", "bus": bus, "stations": count, "figure": figure}
