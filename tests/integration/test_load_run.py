@@ -15,7 +15,7 @@ import httpx
 import pytest
 import trustme
 
-from evcharging.apps.load_run.main import load_run
+from evcharging.apps.load_run.main import CUTTING_OFF, ENDING, load_run
 from evcharging.apps.load_run.settings import LoadRunSettings
 from evcharging.apps.runtime.errors import GaveUp
 from tests.support.gateway_process import gateway_process
@@ -222,6 +222,30 @@ async def command(*flags, env=None):
             await process.wait()
 
 
+@asynccontextmanager
+async def run_that_cannot_end(profiles, *flags):
+    """A run against a CSMS that never answers the end of a transaction; what is given asks it to end, and waits."""
+
+    async def never(**_request):
+        await asyncio.sleep(600)
+
+    async with central_system(answers={"StopTransaction": never}) as csms:
+
+        async def heard(action):
+            while not any(peer.of(action) for peers in csms.peers.values() for peer in peers):
+                await asyncio.sleep(0.05)
+
+        where = ("--csms-url", csms.url, "--count", "1", "--profile", "lively", "--profiles-dir", str(profiles))
+        async with command(*where, "--duration", "1h", "--ramp", "0", *flags) as process:
+
+            async def asked_to_end():
+                await heard("StartTransaction")
+                process.send_signal(signal.SIGINT)
+                await heard("StopTransaction")
+
+            yield process, asked_to_end
+
+
 async def test_ctrl_c_ends_every_transaction_and_gives_the_report(profiles, tmp_path):
     async with central_system() as csms:
         flags = ("--csms-url", csms.url, "--count", "3", "--profile", "lively", "--profiles-dir", str(profiles))
@@ -266,28 +290,31 @@ async def test_another_ctrl_c_while_the_report_is_written_changes_neither_it_nor
             _, error = await process.communicate()
     os.close(pipe)
     assert written.endswith(b"</html>\n")
-    assert (process.returncode, error.decode()) == (3, f"report: {report}\n")
+    assert process.returncode == 3
+    assert error.decode().splitlines() == [f"evcharging swarm: {ENDING}", f"report: {report}"]
 
 
-async def test_a_second_ctrl_c_cuts_a_run_off_and_says_so(profiles, tmp_path):
-    async def never(**_request):
-        await asyncio.sleep(600)
-
+async def test_a_second_ctrl_c_stops_the_waiting_and_the_report_is_still_written(profiles, tmp_path):
     report = tmp_path / "report.json"
-    async with central_system(answers={"StopTransaction": never}) as csms, asyncio.timeout(PATIENCE_S):
-        flags = ("--csms-url", csms.url, "--count", "1", "--profile", "lively", "--profiles-dir", str(profiles))
-        async with command(*flags, "--duration", "1h", "--ramp", "0", "--report", str(report)) as process:
-            peers = csms.peers.values()
-            while not any(peer.of("StartTransaction") for several in peers for peer in several):
-                await asyncio.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            while not any(peer.of("StopTransaction") for several in peers for peer in several):
-                await asyncio.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            _, error = await process.communicate()
-    assert process.returncode == 1
-    assert error.decode() == "evcharging swarm: cut off by a second SIGINT, before it was done\n"
-    assert not report.exists()
+    async with (
+        run_that_cannot_end(profiles, "--report", str(report), "--fail-if", "ledger > 0") as (process, asked_to_end),
+        asyncio.timeout(PATIENCE_S),
+    ):
+        await asked_to_end()
+        process.send_signal(signal.SIGINT)
+        output, error = await process.communicate()
+    assert process.returncode == 130
+    assert error.decode().splitlines() == [
+        f"evcharging swarm: {ENDING}",
+        f"evcharging swarm: {CUTTING_OFF}",
+        f"report: {report}",
+    ]
+    told = json.loads(report.read_text())
+    assert told["cut_off"]
+    assert told["stations"]["ended_by_force"] == 1
+    assert any("never acknowledged its end" in problem for problem in told["ledger"]["problems"])
+    assert told["failed"]
+    assert "crossed         ledger > 0" in output.decode()
 
 
 async def test_the_live_page_shows_figures_and_no_password_is_ever_told(profiles, tmp_path):

@@ -11,6 +11,7 @@ from evcharging.apps.load_run.latencies import ActionFigures, Latencies
 from evcharging.apps.load_run.ledger import Ledger
 from evcharging.apps.load_run.listener import Connections, RunListener
 from evcharging.apps.load_run.timeline import Timeline
+from evcharging.apps.runtime.service import until_stopped
 from evcharging.ocpp.station.host import StationHost
 from evcharging.ocpp.station.interfaces import Dial, Environment, StationClock, StationSettings
 from evcharging.ocpp.station.station import Station
@@ -70,6 +71,7 @@ class Group:
         self._heartbeat_interval_s = heartbeat_interval_s
         self._generator = Random(f"{seed}/cuts")
         self._stopping: set[asyncio.Task[bool]] = set()
+        self._cut_off = asyncio.Event()
 
     @property
     def size(self) -> int:
@@ -123,7 +125,13 @@ class Group:
         """Wait until every station has a socket, so that what they keep can be delivered; not longer than that."""
         end_s = self._clock.now_s() + within_s
         while self.connections.connects and self.connections.now < self.size and self._clock.now_s() < end_s:
+            if self._cut_off.is_set():
+                return
             await self._clock.sleep(0.05)
+
+    def cut_off(self) -> None:
+        """Wait for nothing any more: every station that is to stop, or about to, ends as a power loss ends it."""
+        self._cut_off.set()
 
     async def stop_all(self, within_s: float) -> None:
         """Stop every station in good order: transactions end, messages are delivered, sockets close.
@@ -162,7 +170,8 @@ class Group:
     async def _stopped_one(self, station_id: str, within_s: float) -> bool:
         station = self.host.get(station_id)
         self.connections.leaves(station_id)
-        in_order = await self.host.stop(station_id, within_s=within_s)
+        stopping = self.host.stop(station_id, within_s=within_s)
+        in_order = await until_stopped(self._cut_off, stopping) or False
         if isinstance(station, Station):
             self._note_left(station)
         return in_order

@@ -71,6 +71,7 @@ class RunOutcome:
     Attributes:
         plan: What was asked for, as people read it; never a password.
         stopped_early: Whether it was stopped before its shape was over.
+        cut_off: Whether its end was cut short, so that stations had no time to end and deliver.
         background: Figures of the background's calls, None without one.
     """
 
@@ -87,6 +88,7 @@ class RunOutcome:
     connections: ConnectionFigures
     stations: StationFigures
     ledger: LedgerFigures
+    cut_off: bool = False
     background: ActionFigures | None = None
     ignored: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[FaultFigures, ...] = ()

@@ -55,6 +55,8 @@ def _heading(outcome: RunOutcome) -> str:
         state, word = "good", "passed"
     badge = f'<span class="badge {state}">{word}</span>' if word else ""
     early = " Stopped before its end." if outcome.stopped_early else ""
+    if outcome.cut_off:
+        early += " Cut off on request: stations had no time to end what they had begun, and the ledger shows that."
     began = outcome.started_at.strftime("%Y-%m-%d %H:%M:%S %Z")
     return (
         f"<header><h1>{escape(outcome.title)} {badge}</h1>"

@@ -93,8 +93,11 @@ class LoadRun:
         """How long it has run."""
         return time.monotonic() - self._began_s
 
-    async def run(self, stop: asyncio.Event) -> RunOutcome:
-        """Run to the end of the shape, or until ``stop`` is set, and tell what came out."""
+    async def run(self, stop: asyncio.Event, hurry: asyncio.Event | None = None) -> RunOutcome:
+        """Run to the end of the shape, or until ``stop`` is set, and tell what came out.
+
+        Once ``hurry`` is set, no station is waited for any more: those that have not ended are cut off.
+        """
         self._began_s = time.monotonic()
         async with self._hosts(), asyncio.TaskGroup() as beside:
             if self.background is not None:
@@ -107,8 +110,8 @@ class LoadRun:
             if drivers is not None:
                 drivers.cancel()
             stopped_early = self.elapsed_s < self.plan.shape.duration_s
-            await self._end()
-        return self._outcome(stopped_early=stopped_early)
+            cut_off = await self._end(hurry or asyncio.Event())
+        return self._outcome(stopped_early=stopped_early, cut_off=cut_off)
 
     def so_far(self) -> RunOutcome:
         """What came out until now; transactions that still run are no problem of its ledger."""
@@ -137,22 +140,30 @@ class LoadRun:
             self.wanted = wanted
             self.measured.bring_to(wanted, stop_within_s=self.plan.stop_within_s)
 
-    async def _end(self) -> None:
-        """Offline stations may come back, then all end at the same time; points go on until the last one has."""
+    async def _end(self, hurry: asyncio.Event) -> bool:
+        """Offline stations may come back, then all end at the same time; points go on until the last one has.
+
+        Returns:
+            Whether ``hurry`` was set before all had ended.
+        """
         self.phase = "ending"
         groups = [group for group in (self.measured, self.background) if group is not None]
         self._point()
         async with asyncio.TaskGroup() as tasks:
             pointing = tasks.create_task(self._point_on())
+            hurrying = tasks.create_task(_cut_off(groups, hurry))
             for group in groups:
                 await group.settled(self.plan.settle_s)
             self.wanted = 0
             async with asyncio.TaskGroup() as ending:
                 for group in groups:
                     ending.create_task(group.stop_all(self.plan.stop_within_s))
+            cut_off = hurry.is_set()
+            hurrying.cancel()
             pointing.cancel()
         self._point()
         self.phase = "over"
+        return cut_off
 
     async def _point_on(self) -> None:
         while True:
@@ -196,7 +207,7 @@ class LoadRun:
         self._judged[judgement.kind.value][judgement.outcome] += 1
         self._as_expected[judgement.kind.value] += judgement.as_expected
 
-    def _outcome(self, *, stopped_early: bool, final: bool = True) -> RunOutcome:
+    def _outcome(self, *, stopped_early: bool, cut_off: bool = False, final: bool = True) -> RunOutcome:
         group, background = self.measured, self.background
         sockets = group.connections
         outcome = RunOutcome(
@@ -207,6 +218,7 @@ class LoadRun:
             started_at=self.started_at,
             elapsed_s=self.elapsed_s,
             stopped_early=stopped_early,
+            cut_off=cut_off,
             actions=group.latencies.figures() if final else group.latencies.lately(),
             overall=group.latencies.overall() if final else group.latencies.overall_lately(),
             points=group.timeline.points,
@@ -242,6 +254,12 @@ class LoadRun:
     def _fault(self, kind: str, outcomes: Counter[str]) -> FaultFigures:
         expected = self._as_expected[kind]
         return FaultFigures(kind, expected, outcomes.total() - expected, dict(outcomes.most_common()))
+
+
+async def _cut_off(groups: list[Group], hurry: asyncio.Event) -> None:
+    await hurry.wait()
+    for group in groups:
+        group.cut_off()
 
 
 def _cpu_s() -> float:

@@ -41,6 +41,10 @@ class LoadRunSettings(ServiceSettings):
     prefix: ClassVar[str] = "LOAD_RUN_"
     service: ClassVar[str] = "swarm"
     summary: ClassVar[str] = "A load run: OCPP stations against any CSMS, with a report at the end."
+    exit_codes: ClassVar[str] = (
+        "0 all held, 3 a threshold was crossed, 1 no station was accepted or a report cannot be written, 2 bad usage,"
+        " 130 cut off by a second Ctrl-C (then whatever the thresholds say; the report is written all the same)"
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("error", description="least level that is logged")
     csms_url: str = Field(

@@ -21,7 +21,8 @@ def summary(outcome: RunOutcome) -> str:
     sockets, ledger = outcome.connections, outcome.ledger
     lines = [
         f"{outcome.title}, {told_duration(outcome.elapsed_s)}, seed {outcome.seed}"
-        + (", stopped early" if outcome.stopped_early else ""),
+        + (", stopped early" if outcome.stopped_early else "")
+        + (", cut off: stations had no time to end what they had begun" if outcome.cut_off else ""),
         "",
         *_aligned([_COLUMNS, *(_row(figures) for figures in (*outcome.actions, outcome.overall))]),
         "",

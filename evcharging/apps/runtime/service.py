@@ -1,8 +1,9 @@
 """Runs a service as a process: settings, logging, signals, exit codes.
 
 ``run_service`` is the last line of every ``main.py``. SIGTERM and SIGINT set the stop event that the service's main
-function waits for; it drains and returns. A second signal ends at once, with a line that says so; once the main
-function has returned or given up, the exit code is what that came to, whatever signals still come.
+function waits for; it drains and returns. A second signal ends at once, with a line that says so, unless the service
+has something of its own to do then (`Hurry`). Once the main function has returned or given up, the exit code is what
+that came to, whatever signals still come.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
 import uvloop
 
-from evcharging.apps.runtime.errors import EXIT_OK, GaveUp, ServiceError
+from evcharging.apps.runtime.errors import EXIT_CUT_OFF, EXIT_OK, ServiceError
 from evcharging.apps.runtime.logs import configure_logging
 from evcharging.apps.runtime.settings import ServiceSettings
 
-__all__ = ["ServiceMain", "run_service", "until_stopped"]
+__all__ = ["Hurry", "ServiceMain", "run_service", "until_stopped"]
 
 S = TypeVar("S", bound=ServiceSettings)
 T = TypeVar("T")
@@ -32,10 +34,26 @@ ServiceMain = Callable[[S, asyncio.Event], Awaitable[int | None]]
 log = structlog.get_logger()
 
 
-def run_service(main: ServiceMain[S], settings_type: type[S], argv: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Hurry:
+    """A service that drains faster when asked again: a second signal sets ``asked``, a third ends at once.
+
+    Attributes:
+        on_first, on_second: What people are told when the signal comes: what happens now, and what the next would do.
+    """
+
+    on_first: str
+    on_second: str
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def run_service(
+    main: ServiceMain[S], settings_type: type[S], argv: Sequence[str] | None = None, *, hurry: Hurry | None = None
+) -> int:
     """Load settings, run ``main`` to its end and return the exit code.
 
-    Prints one line on standard error for settings that are wrong (2), a port that is taken (2) and for giving up (1).
+    Prints one line on standard error for settings that are wrong (2), a port that is taken (2), for giving up (1) and
+    where another signal than the first cut it off (130).
     """
     try:
         settings = settings_type.load(argv)
@@ -46,7 +64,7 @@ def run_service(main: ServiceMain[S], settings_type: type[S], argv: Sequence[str
     ended: list[int] = []
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_supervised(main, settings, ended))
+            return runner.run(_supervised(main, settings, ended, hurry))
     except KeyboardInterrupt:
         return ended[0] if ended else EXIT_OK
 
@@ -72,7 +90,7 @@ async def until_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T | None:
                     await pending
 
 
-async def _supervised(main: ServiceMain[S], settings: S, ended: list[int]) -> int:
+async def _supervised(main: ServiceMain[S], settings: S, ended: list[int], hurry: Hurry | None) -> int:
     """Run ``main`` with signals heard, and note in ``ended`` what it came to."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -80,11 +98,17 @@ async def _supervised(main: ServiceMain[S], settings: S, ended: list[int]) -> in
     def asked_to_stop(name: str) -> None:
         if ended:
             raise SystemExit(ended[0])
-        if stop.is_set():
-            _say(settings.service, f"cut off by a second {name}, before it was done")
-            raise SystemExit(GaveUp.exit_code)
-        log.info("stopping", signal=name)
-        stop.set()
+        if not stop.is_set():
+            log.info("stopping", signal=name)
+            stop.set()
+            if hurry is not None:
+                _say(settings.service, hurry.on_first)
+        elif hurry is not None and not hurry.asked.is_set():
+            hurry.asked.set()
+            _say(settings.service, hurry.on_second)
+        else:
+            _say(settings.service, f"cut off by another {name}, before it was done")
+            raise SystemExit(EXIT_CUT_OFF)
 
     for sig in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sig, asked_to_stop, sig.name)

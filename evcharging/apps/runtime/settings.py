@@ -43,6 +43,9 @@ class ServiceSettings(BaseSettings):
     """Its subcommand, which is also its section in the YAML file."""
     summary: ClassVar[str]
     """One line for ``--help``."""
+    exit_codes: ClassVar[str] = (
+        "0 stopped on request or all done, 1 gave up, 2 bad usage, 130 cut off by another signal"
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
@@ -105,7 +108,8 @@ class ServiceSettings(BaseSettings):
         parser = _OneLineParser(
             prog=f"evcharging {cls.service}",
             description=cls.summary,
-            epilog="Each flag can also be set by its variable, in .env, or in the YAML file of --config.",
+            epilog="Each flag can also be set by its variable, in .env, or in the YAML file of --config."
+            f" Exit codes: {cls.exit_codes}.",
             allow_abbrev=False,
         )
         parser.add_argument("--config", dest=FROM_CONFIG, metavar="FILE", help="YAML file with a section per service")

@@ -113,6 +113,35 @@ async def test_a_csms_that_takes_nothing_any_more_is_not_waited_for(world, monke
     assert not world.ledger.figures().clean
 
 
+async def test_once_cut_off_stations_that_end_and_those_that_wait_to_end_are_waited_for_no_more(world, monkeypatch):
+    monkeypatch.setattr(group_module, "ENDING_AT_ONCE", 2)
+    world.csms.silent = {"StopTransaction"}
+    async with world.group(profile=replace(LIVELY, stay_s=Range(600.0, 600.0)), call_timeout_s=600.0) as group:
+        group.bring_to(6, stop_within_s=600.0)
+        await until(lambda: group.listener.running_sessions == 6)
+        group.bring_to(5, stop_within_s=600.0)
+        ending = asyncio.create_task(group.stop_all(600.0))
+        await until(lambda: sum(action == "StopTransaction" for action, _ in world.csms.received) == 3)
+        group.cut_off()
+        async with asyncio.timeout(20):
+            await ending
+        assert (group.size, group.ended_by_force, group.connections.now) == (0, 6, 0)
+    assert world.ledger.figures().left_messages == 6
+
+
+async def test_once_cut_off_nobody_waits_for_stations_to_come_back(world):
+    async with world.group() as group:
+        group.bring_to(1, stop_within_s=5.0)
+        await until(lambda: group.connections.now == 1)
+        world.network.up = False
+        world.network.cut()
+        await until(lambda: group.connections.now == 0)
+        settling = asyncio.create_task(group.settled(600.0))
+        group.cut_off()
+        async with asyncio.timeout(20):
+            await settling
+
+
 async def test_while_stations_end_no_other_one_begins_a_session(world, monkeypatch):
     monkeypatch.setattr(group_module, "ENDING_AT_ONCE", 1)
     async with world.group() as group:

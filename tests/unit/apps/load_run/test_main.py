@@ -61,6 +61,14 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path, capsys):
     assert "--report r.json: cannot be written" in capsys.readouterr().err
 
 
+def test_its_help_tells_the_exit_codes(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "3 a threshold was crossed" in told
+    assert "130 cut off by a second Ctrl-C" in told
+
+
 def test_ctrl_c_while_the_process_of_a_run_that_is_over_ends_leaves_its_exit_code_alone():
     program = textwrap.dedent("""
         import os, signal, sys

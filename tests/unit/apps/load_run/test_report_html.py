@@ -93,6 +93,8 @@ def test_the_power_of_many_stations_is_told_in_mw():
 
 def test_an_early_stop_is_told():
     assert "Stopped before its end." in body(outcome(stopped_early=True))
+    assert "Cut off on request" not in body(outcome(stopped_early=True))
+    assert "Cut off on request" in body(outcome(stopped_early=True, cut_off=True))
 
 
 def test_a_run_without_points_or_faults_has_no_empty_sections():

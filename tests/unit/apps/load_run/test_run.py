@@ -32,6 +32,26 @@ async def test_a_stop_ends_it_at_once_and_in_good_order(world):
     assert outcome.ledger.clean, outcome.ledger.problems
 
 
+async def test_asked_to_hurry_it_tells_at_once_what_came_out_and_that_it_was_cut_off(world):
+    world.csms.silent = {"StopTransaction"}
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    run = world.run(
+        shape=Shape("long", (GoTo(2, 0.0), Hold(3600.0))),
+        measured=replace(world.fleet_plan, call_timeout_s=600.0),
+        stop_within_s=600.0,
+        thresholds=(Threshold.parse("ledger > 0"),),
+    )
+    running = asyncio.create_task(run.run(stop, hurry))
+    await until(lambda: "StopTransaction" in dict(world.csms.received))
+    stop.set()
+    await until(lambda: run.phase == "ending")
+    hurry.set()
+    outcome = await asyncio.wait_for(running, 15.0)
+    assert (outcome.cut_off, outcome.failed) == (True, True)
+    assert outcome.stations.ended_by_force >= 1
+    assert run.phase == "over"
+
+
 async def test_sockets_are_cut_when_the_shape_says_so(world):
     shape = Shape("storm", (GoTo(4, 0.0), Hold(0.4), Cut(1.0), Hold(0.3)))
     outcome = await world.run(shape=shape).run(asyncio.Event())

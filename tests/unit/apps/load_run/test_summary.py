@@ -40,6 +40,11 @@ def test_a_clean_ledger_an_empty_one_and_an_early_stop_are_told():
     assert text.splitlines()[0].endswith("stopped early")
 
 
+def test_a_run_that_was_cut_off_says_what_that_means():
+    first = summary(outcome(stopped_early=True, cut_off=True)).splitlines()[0]
+    assert first.endswith("stopped early, cut off: stations had no time to end what they had begun")
+
+
 def test_stations_that_never_came_or_were_cut_off_are_told_with_why():
     made = outcome()
     stations = replace(made.stations, most=5, ended_by_force=1, late_s=2.5)

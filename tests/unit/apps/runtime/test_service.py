@@ -122,9 +122,40 @@ def test_a_second_signal_ends_a_service_that_does_not_drain():
         sys.exit(run_service(main, Settings, []))
     """)
     ended = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1, ended.stderr
+    assert ended.returncode == 130, ended.stderr
     assert "stopping signal=SIGTERM" in ended.stdout
-    assert ended.stderr == "evcharging stuck: cut off by a second SIGTERM, before it was done\n"
+    assert ended.stderr == "evcharging stuck: cut off by another SIGTERM, before it was done\n"
+
+
+@pytest.mark.parametrize(("third", "code"), [("os.kill(os.getpid(), signal.SIGINT)", 130), ("return 7", 7)])
+def test_a_service_that_can_hurry_does_so_at_the_second_signal_and_a_third_ends_it(third: str, code: int) -> None:
+    program = textwrap.dedent(f"""
+        import asyncio, functools, os, signal, sys
+        from typing import ClassVar
+        from evcharging.apps.runtime.service import Hurry, run_service
+        from evcharging.apps.runtime.settings import ServiceSettings
+
+        class Settings(ServiceSettings):
+            prefix: ClassVar[str] = "SLOW_"
+            service: ClassVar[str] = "slow"
+            summary: ClassVar[str] = "Can hurry."
+
+        async def main(settings, stop, hurry):
+            os.kill(os.getpid(), signal.SIGINT)
+            await stop.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await hurry.wait()
+            {third}
+            await asyncio.Event().wait()
+
+        hurry = Hurry(on_first="draining", on_second="hurrying")
+        sys.exit(run_service(functools.partial(main, hurry=hurry.asked), Settings, [], hurry=hurry))
+    """)
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True, check=False)
+    assert ended.returncode == code, ended.stderr
+    said = ended.stderr.splitlines()
+    assert said[:2] == ["evcharging slow: draining", "evcharging slow: hurrying"]
+    assert said[2:] == ([] if code == 7 else ["evcharging slow: cut off by another SIGINT, before it was done"])
 
 
 @pytest.mark.parametrize("ending", ["return 3", "raise UsageError('no kettle')"])
