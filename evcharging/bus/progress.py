@@ -5,6 +5,7 @@ Both adapters keep their books here, so that lag and jumps mean the same on each
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
@@ -31,6 +32,11 @@ class Progress:
         self._end: dict[Partition, int] = {}
         self._jumps = 0
         self._moved_at = monotonic()
+        self._ends_seen_at = monotonic()
+        self._mark: tuple[float, dict[Partition, int]] | None = None
+        """When ends were seen that are not all reached yet, and which."""
+        self._level_at: float | None = None
+        """Everything that was there by then was returned."""
 
     def assign(self, positions: Mapping[Partition, int]) -> None:
         """Forget what was; read from ``positions`` on."""
@@ -39,6 +45,7 @@ class Progress:
         self._target = {}
         self._end = {}
         self._moved_at = self._monotonic()
+        self._mark = self._level_at = None
 
     def aim(self, partition: Partition, end: int) -> None:
         """The reader has caught up with ``partition`` once it has returned every record before ``end``."""
@@ -51,6 +58,7 @@ class Progress:
             if self.lag() == 0:
                 self._moved_at = self._monotonic()
             self._end[partition] = end
+            self._ends_seen_at = self._monotonic()
 
     def returned(self, partition: Partition, first: int, last: int) -> None:
         """Records from offset ``first`` to ``last`` were handed to the reader.
@@ -99,6 +107,8 @@ class Progress:
             if partition in self._position:
                 lowest[partition] = min(lowest.get(partition, record.offset), record.offset)
         self._position.update(lowest)
+        if lowest:
+            self._mark = self._level_at = None
         return lowest
 
     def partitions(self) -> frozenset[Partition]:
@@ -123,8 +133,32 @@ class Progress:
         end = self._end
         return sum(max(end.get(partition, 0) - position, 0) for partition, position in self._position.items())
 
+    def behind_s(self) -> float:
+        """How long ago the reader had everything that was there; infinite where it never had, or went back since.
+
+        It is known as often as this is asked, since the ends of one look are to be reached before the next counts.
+        """
+        if not self._position:
+            return 0.0
+        for _ in range(2):  # where the ends of before are reached, those of now may be too
+            if self._mark is None and self._end.keys() >= self._position.keys():
+                self._mark = (self._ends_seen_at, dict(self._end))
+            if self._mark is None:
+                break
+            seen_at, ends = self._mark
+            if any(position < ends[partition] for partition, position in self._position.items()):
+                break
+            self._level_at, self._mark = seen_at, None
+        return math.inf if self._level_at is None else self._monotonic() - self._level_at
+
     def health(self) -> SubscriptionHealth:
         """The figures as of the ends that were seen last."""
         lag = self.lag()
         stalled_s = self._monotonic() - self._moved_at if lag else 0.0
-        return SubscriptionHealth(assigned=len(self._position), lag=lag, stalled_s=stalled_s, jumps=self._jumps)
+        return SubscriptionHealth(
+            assigned=len(self._position),
+            lag=lag,
+            stalled_s=stalled_s,
+            jumps=self._jumps,
+            behind_s=self.behind_s(),
+        )

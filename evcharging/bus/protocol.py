@@ -121,13 +121,15 @@ class SubscriptionHealth:
 
     ``lag`` counts records between the position and the end of the assigned partitions; ``stalled_s`` is how long the
     position has stood still while there was a lag (0 when caught up or moving); ``jumps`` counts records that were gone
-    before they could be read (retention), each of which was also logged as an error.
+    before they could be read (retention), each of which was also logged as an error. ``behind_s`` says how old what is
+    read is: everything that was there so long ago was returned since (infinite: not known yet).
     """
 
     assigned: int
     lag: int
     stalled_s: float
     jumps: int
+    behind_s: float = 0.0
 
     @property
     def progressing(self) -> bool:

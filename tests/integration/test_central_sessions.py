@@ -264,6 +264,30 @@ async def test_silence_while_the_broker_is_away_ends_no_session(central):
     assert (await session_of(central, command)).status == "ACTIVE"
 
 
+async def test_a_log_that_is_read_late_ends_no_session(central):
+    command = await started(central)
+    await central.sweep.once()
+    central.behind_s = 90
+    central.clock.advance(100)
+    assert await central.sweep.once() == 0
+    assert (await session_of(central, command)).status == "ACTIVE"
+    await central.interval(command, 1)
+    await central.end(command, 1)
+    assert (await central.update("req-1", "COMPLETED")).kwh == 0.0061
+
+
+async def test_a_start_whose_confirmation_is_read_late_is_not_given_up(central):
+    await central.activated("CP-001")
+    await central.request("req-1", "CP-001")
+    command = await central.command("START_SUPPLY")
+    await central.sweep.once()
+    central.behind_s = 30
+    central.clock.advance(40)
+    assert await central.sweep.once() == 0
+    await central.supply(command)
+    await central.update("req-1", "IN_PROGRESS")
+
+
 async def test_a_cancelled_request_stops_the_supply_and_ends_as_cancelled(central):
     command = await started(central)
     await central.interval(command, 1)

@@ -199,7 +199,7 @@ async def test_a_transaction_of_the_past_takes_no_connector_from_the_one_that_ru
     await station.begins("s-late", late=True, id_tag="ABC123", started_at=began)
     await record(central, "s-late")
     await central.sweep.once()
-    central.clock.advance(11)
+    central.clock.advance(301)
     await central.sweep.once()
     assert (await record(central, "s-now")).status == "ACTIVE"
     await record(central, "s-late", closed)
@@ -222,20 +222,91 @@ async def test_an_end_alone_is_a_session_too(central, station):
     assert (session.started_at, session.kwh, session.reason) == (began, Decimal(0), "local_stop")
 
 
-async def test_a_session_that_its_connector_gave_to_another_is_closed_with_what_is_known(central, station):
+async def test_a_session_whose_connector_has_another_and_that_never_ends_is_closed_with_what_is_known(central, station):
+    await central.sweep.once()
     await station.begins("s-1", id_tag="ABC123")
     await station.meters("s-1", 1)
-    await record(central, "s-1", lambda s: s.kwh)
-    central.clock.advance(30)
+    heard = (await record(central, "s-1", lambda s: s.kwh)).started_at
+    central.clock.advance(3600)
     await station.begins("s-2", id_tag="DEF456")
     await record(central, "s-2")
-    await central.sweep.once()
+    central.clock.advance(299)
+    assert await central.sweep.once() == 0
     assert (await record(central, "s-1")).status == "ACTIVE"  # its own end may be on its way
-    central.clock.advance(11)
-    await central.sweep.once()
+    central.clock.advance(2)
+    assert await central.sweep.once() == 1
     lost = await record(central, "s-1", closed)
     assert (lost.status, lost.reason, lost.kwh) == ("FAILED", "engine_lost", Decimal("0.1"))
+    assert lost.ended_at == heard
+    alert = await central.heard.wait_for(Alert, lambda a: a.kind == "end_missing")
+    assert "s-1" in alert.detail
     assert (await record(central, "s-2")).status == "ACTIVE"
+
+
+async def test_an_end_that_comes_minutes_after_the_next_session_began_is_the_charge_points_own(central, station):
+    await central.sweep.once()
+    await station.begins("s-1", id_tag="ABC123")
+    await station.meters("s-1", 1, energy_wh=1000.0)
+    await record(central, "s-1", lambda s: s.kwh)
+    central.clock.advance(600)
+    ended = central.clock()
+    await station.meters("s-2", 1)  # telemetry is ahead of the statuses
+    await record(central, "s-2")
+    for _ in range(3):
+        central.clock.advance(90)
+        assert await central.sweep.once() == 0
+    assert (await record(central, "s-1")).status == "ACTIVE"
+    await station.meters("s-1", 2, energy_wh=1000.0)
+    await station.ends("s-1", 2, reason="unplugged", ended_at=ended)
+    session = await record(central, "s-1", closed)
+    assert (session.status, session.reason, session.ended_at) == ("COMPLETED", "unplugged", ended)
+    assert (session.kwh, session.cost, session.amended_at) == (Decimal(2), Decimal("0.60"), None)
+    assert (await record(central, "s-2")).status == "ACTIVE"
+
+
+async def test_the_wait_for_an_end_goes_on_after_a_restart_of_central(log, database, clock):
+    first = await make_rig(log, database, clock)
+    async with first.running():
+        station = Station(first)
+        await station.boots()
+        await station.begins("s-1", id_tag="ABC123")
+        await record(first, "s-1")
+        clock.advance(600)
+        await station.begins("s-2", id_tag="DEF456")
+        await record(first, "s-2")
+    second = await make_rig(log, database, clock, name="central-2")
+    async with second.running():
+        station.rig = second
+        await second.sweep.once()
+        clock.advance(200)
+        assert await second.sweep.once() == 0
+        await station.ends("s-1", 0, reason="battery_full")
+        assert (await record(second, "s-1", closed)).reason == "battery_full"
+
+
+async def test_an_end_after_the_session_was_given_up_corrects_the_record_and_not_the_outcome(central, station):
+    await central.sweep.once()
+    await central.request("req-1", "ST-1")
+    command = await central.command("START_SUPPLY")
+    first = command.session_id
+    await station.begins(first, driver_id="driver-alice")
+    await central.update("req-1", "IN_PROGRESS")
+    await station.begins("s-2", id_tag="DEF456")
+    await record(central, "s-2")
+    central.clock.advance(301)
+    await central.sweep.once()
+    await central.update("req-1", "FAILED")
+    ended = central.clock() - timedelta(seconds=250)
+    await station.meters(first, 1, energy_wh=1000.0)
+    await station.ends(first, 1, reason="unplugged", ended_at=ended)
+    session = await record(central, first, lambda s: s.ended_at == ended and s.kwh)
+    assert (session.kwh, session.cost) == (Decimal(1), Decimal("0.30"))
+    assert (session.status, session.reason) == ("FAILED", "engine_lost")
+    assert session.amended_at is not None
+    alert = await central.heard.wait_for(Alert, lambda a: a.kind == "late_end")
+    assert "unplugged" in alert.detail
+    told = [u for u in central.heard.of(DriverUpdate) if u.request_id == "req-1" and u.status != "IN_PROGRESS"]
+    assert [u.status for u in told] == ["ACCEPTED", "FAILED"]
 
 
 async def test_the_own_end_of_a_session_counts_also_after_its_connector_has_another(central, station):

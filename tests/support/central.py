@@ -119,11 +119,14 @@ class CentralRig:
             handler=self.effects.handle,
         )
         self.hears = True
+        self.behind_s = 0.0
+        """How long ago this copy had read everything that was said."""
         self.sweep = Sweep(
             transactions,
-            hearing=lambda: self.hears,
+            heard_until=lambda now: now - timedelta(seconds=self.behind_s) if self.hears else None,
             engine_lost_s=60,
             settle_s=10,
+            late_end_s=300,
             retention=timedelta(days=7),
         )
         self.heard = Heard(self.bus, "driver.updates", "central.commands", "cp.status", "cp.alerts", "site.signals")

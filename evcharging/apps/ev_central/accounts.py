@@ -1,4 +1,8 @@
-"""Sessions' accounts: from the row to the ledger and back, intervals applied at the price of their start, closing."""
+"""Sessions' accounts: from the row to the ledger and back, intervals applied at the price of their start, closing.
+
+How a session ended is said once, to the driver and on the request: what its charge point says after that corrects
+energy, money and times on the record, and no outcome.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,22 @@ from evcharging.domain.energy import WH_PER_KWH, exact_wh
 from evcharging.domain.money import currency, round_money
 from evcharging.domain.sessions import Interval, LedgerState, SessionLedger
 from evcharging.domain.tariff import PriceHistory
-from evcharging.messages.charge_points import Telemetry
+from evcharging.messages.charge_points import Alert, Severity, StatusDetail, Telemetry
 from evcharging.messages.drivers import DriverUpdate, UpdateStatus
-from evcharging.messages.topics import DRIVER_UPDATES
+from evcharging.messages.envelope import derived_id
+from evcharging.messages.topics import ALERTS, DRIVER_UPDATES
 from evcharging.store.simulator.rows import Phase, SessionRow
 
-__all__ = ["apply_interval", "close_session", "end_reason", "progress", "settled"]
+__all__ = [
+    "alert_of",
+    "apply_interval",
+    "close_session",
+    "end_reason",
+    "note_late_end",
+    "note_registers",
+    "progress",
+    "settled",
+]
 
 
 def apply_interval(row: SessionRow, telemetry: Telemetry, prices: PriceHistory, *, now: datetime) -> bool:
@@ -54,7 +68,9 @@ def settled(row: SessionRow) -> bool:
     return row.expected_seq is not None and row.last_seq >= row.expected_seq and not row.missing_seqs
 
 
-def close_session(work: Work, row: SessionRow, reason: str, *, traceparent: str | None = None) -> None:
+def close_session(
+    work: Work, row: SessionRow, reason: str, *, detail: str | None = None, traceparent: str | None = None
+) -> None:
     """End the record: final status, the request's outcome, and word to the driver. Once ended, it stays so."""
     if row.status != "ACTIVE":
         return
@@ -66,11 +82,43 @@ def close_session(work: Work, row: SessionRow, reason: str, *, traceparent: str 
     work.closed(row)
     work.send(
         DRIVER_UPDATES,
-        progress(row, now=work.now, status=UpdateStatus(row.status), reason=reason, kw=0.0),
+        progress(row, now=work.now, status=UpdateStatus(row.status), reason=reason, detail=detail, kw=0.0),
         cause=row.session_id,
         kind="driver-update:end",
         traceparent=traceparent,
     )
+
+
+def note_late_end(work: Work, row: SessionRow, reason: str, detail: StatusDetail, *, ended_at: datetime) -> None:
+    """Take over what a charge point says of the end of a session that was given up before; its outcome stands.
+
+    An operator is told where that is another than the charge point's own.
+    """
+    if row.reason != EndReason.ENGINE_LOST or row.expected_seq is not None:
+        return
+    row.expected_seq = detail.last_seq
+    row.ended_at = ended_at
+    row.amended_at = work.now
+    work.changed(row)
+    if end_reason(reason) is not EndReason.ENGINE_LOST:
+        told = f"session {row.session_id} was given up as {row.reason} before its charge point said: {reason}"
+        alert_of(work, row, "late_end", f"{told}; its energy, cost and times are the charge point's")
+
+
+def alert_of(work: Work, row: SessionRow, kind: str, detail: str) -> None:
+    """Have an operator look at a session, once for each kind."""
+    alert = Alert(
+        ts=work.now,
+        alert_id=derived_id(row.session_id, kind),
+        cp_id=row.cp_id,
+        kind=kind,
+        severity=Severity.WARNING,
+        detail=detail,
+        detector="ledger",
+        started_at=row.ended_at or work.now,
+        source="central",
+    )
+    work.send(ALERTS, alert, cause=row.session_id, kind=f"alert:{kind}")
 
 
 def progress(

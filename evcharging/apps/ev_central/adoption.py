@@ -183,10 +183,14 @@ def take_connector(work: Work, session: SessionRow) -> None:
 
 
 def let_go(work: Work, session: SessionRow) -> None:
-    """Have a session wait for its end without the connector; after the settling time it is closed as it is."""
+    """Have a session wait for its end without the connector; where none comes in time it is closed as it is.
+
+    The time counts from now: however long ago the session itself was heard of, its charge point has just spoken.
+    """
     session.phase = Phase.ENDING
     session.reason = EndReason.ENGINE_LOST.value
     session.ended_at = session.ended_at or min(session.last_contact_at or work.now, work.now)
+    session.last_contact_at = work.now
     work.changed(session)
 
 

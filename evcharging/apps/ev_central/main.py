@@ -163,10 +163,11 @@ class _Central:
         )
         self._sweep = Sweep(
             transactions,
-            hearing=self._readiness.hears_the_network,
+            heard_until=self._readiness.heard_until,
             engine_lost_s=settings.engine_lost_s,
             station_lost_s=settings.station_lost_s,
             settle_s=settings.settle_s,
+            late_end_s=settings.late_end_s,
             retention=timedelta(days=settings.retention_days),
         )
 

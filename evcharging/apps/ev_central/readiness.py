@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from evcharging.apps.ev_central.view_reader import ViewReader
 from evcharging.bus.consumer import Consumer
@@ -53,9 +55,15 @@ class Readiness:
             checks["stopping"] = Check(ok=False, detail="draining")
         return checks
 
-    def hears_the_network(self) -> bool:
-        """Whether silence on the bus means that nobody spoke: connected, caught up and moving."""
-        return self._kafka().ok
+    def heard_until(self, now: datetime) -> datetime | None:
+        """Until when silence on the bus means that nobody spoke; None while it means nothing.
+
+        Where records come faster than they are handled that is not ``now``: what was said since may lie in the log.
+        """
+        if not self._kafka().ok:
+            return None
+        behind_s = self._effects.health().behind_s
+        return None if math.isinf(behind_s) else now - timedelta(seconds=behind_s)
 
     def _kafka(self) -> Check:
         bus = self._bus.health()

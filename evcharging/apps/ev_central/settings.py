@@ -50,6 +50,9 @@ class CentralSettings(KafkaServiceSettings):
         86_400.0, gt=0, description="as --engine-lost-s for OCPP stations, which charge on while they are offline"
     )
     settle_s: float = Field(10.0, gt=0, description="seconds an ended session waits for intervals still missing")
+    late_end_s: float = Field(
+        300.0, gt=0, description="seconds a session waits for word of its end once its connector has another session"
+    )
     reservation_s: float = Field(900.0, ge=60, le=86_400, description="seconds that a driver's reservation holds")
     retention_days: float = Field(7.0, gt=0, description="days that inbox and outbox rows are kept")
     gateway_database_url: SecretStr | None = Field(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from evcharging.apps.ev_central.accounts import close_session, note_registers, progress, settled
+from evcharging.apps.ev_central.accounts import close_session, note_late_end, note_registers, progress, settled
 from evcharging.apps.ev_central.adoption import Adoption, is_past, let_go, take_connector
 from evcharging.apps.ev_central.engines import ignore_intruder
 from evcharging.apps.ev_central.work import Work
@@ -52,10 +52,12 @@ def handle_status(work: Work, received: Received[Status], adoption: Adoption) ->
         work.order(CommandAction.STOP_CP, point.cp_id, cause=received.id, valid_s=LONGEST_EXPIRY_S)
 
 
-def close_if_settled(work: Work, session: SessionRow, *, traceparent: str | None = None) -> bool:
+def close_if_settled(
+    work: Work, session: SessionRow, *, detail: str | None = None, traceparent: str | None = None
+) -> bool:
     """Close a session that its charge point has ended, once every interval is here."""
     if session.phase is Phase.ENDING and session.reason is not None and settled(session):
-        close_session(work, session, session.reason, traceparent=traceparent)
+        close_session(work, session, session.reason, detail=detail, traceparent=traceparent)
         return True
     return False
 
@@ -180,14 +182,17 @@ def _advance(work: Work, received: Received[Status], session: SessionRow, adopti
         adoption.fill_in(session, detail)
         session.started_at = detail.started_at or session.started_at
     work.changed(session)
-    if session.status != "ACTIVE":
-        return
     if detail is not None and detail.last_seq is not None:  # whatever the connector does now, for another perhaps
+        reason, ended_at = status.reason or "charger_fault", detail.ended_at or status.ts
+        if session.status != "ACTIVE":
+            note_late_end(work, session, reason, detail, ended_at=ended_at)
+            return
         session.phase = Phase.ENDING
-        session.reason = status.reason or "charger_fault"
+        session.reason, session.ended_at = reason, ended_at
         session.expected_seq = detail.last_seq
-        session.ended_at = detail.ended_at or status.ts
-        close_if_settled(work, session, traceparent=received.traceparent)
+        close_if_settled(work, session, detail=detail.text, traceparent=received.traceparent)
+        return
+    if session.status != "ACTIVE":
         return
     if status.state is ChargePointState.SUPPLYING:
         session.started_at = session.started_at or status.ts

@@ -149,6 +149,7 @@ async def quiet_sessions(
     *,
     commanded_before: datetime,
     ended_before: datetime,
+    let_go_before: datetime,
     heard_before: datetime,
     station_heard_before: datetime,
 ) -> list[SessionRow]:
@@ -161,7 +162,8 @@ async def quiet_sessions(
         .where(
             or_(
                 and_(s.c.phase == Phase.STARTING.value, s.c.start_deadline < commanded_before),
-                and_(s.c.phase == Phase.ENDING.value, s.c.ended_at < ended_before),
+                and_(s.c.phase == Phase.ENDING.value, s.c.expected_seq.is_not(None), s.c.ended_at < ended_before),
+                and_(s.c.phase == Phase.ENDING.value, s.c.expected_seq.is_(None), heard < let_go_before),
                 and_(s.c.phase == Phase.SUPPLYING.value, s.c.source != "ocpp", heard < heard_before),
                 and_(s.c.phase == Phase.SUPPLYING.value, s.c.source == "ocpp", heard < station_heard_before),
             )

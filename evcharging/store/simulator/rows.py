@@ -81,7 +81,8 @@ class Phase(StrEnum):
     """Commanded; the charge point has not said yet that energy flows."""
     SUPPLYING = "SUPPLYING"
     ENDING = "ENDING"
-    """The charge point has ended it; intervals may still be on their way."""
+    """The charge point has ended it, and intervals may still be on their way; or, without `expected_seq`, its connector
+    has another session, and word of its end may."""
     CLOSED = "CLOSED"
 
 

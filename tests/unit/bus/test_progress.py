@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import structlog
 
 from evcharging.bus.progress import Progress
@@ -138,3 +140,39 @@ def test_a_new_assignment_forgets_the_old_one() -> None:
     progress.saw_end(A0, 20)
     assert progress.partitions() == {A1}
     assert progress.lag() == 0
+
+
+def test_a_reader_is_as_far_behind_as_the_last_ends_that_it_has_reached() -> None:
+    progress, clock = progress_at(p0=0, p1=0)
+    progress.saw_end(A0, 4)
+    assert progress.behind_s() == math.inf, "the end of the other partition is not known"
+    progress.saw_end(A1, 0)
+    assert progress.behind_s() == math.inf
+    clock.now_s += 30
+    progress.returned(A0, 0, 2)
+    progress.saw_end(A0, 9)
+    assert progress.behind_s() == math.inf
+    progress.returned(A0, 3, 5)
+    assert progress.behind_s() == 30, "what was there half a minute ago has come, what came since has not all"
+    clock.now_s += 5
+    assert progress.health().behind_s == 35
+    progress.returned(A0, 6, 8)
+    assert progress.behind_s() == 5
+    progress.saw_end(A0, 9)
+    assert progress.behind_s() == 0
+
+
+def test_a_reader_that_went_back_does_not_know_how_far_it_is_behind_until_it_is_level_again() -> None:
+    progress, clock = progress_at(p0=0)
+    progress.returned(A0, 0, 4)
+    assert progress.behind_s() == 0
+    progress.rewind([Record("cp.health", 0, 3, None, None, (), 0)])
+    clock.now_s += 1
+    assert progress.behind_s() == math.inf
+    progress.returned(A0, 3, 4)
+    progress.saw_end(A0, 5)
+    assert progress.behind_s() == 0
+
+
+def test_a_reader_of_nothing_is_not_behind() -> None:
+    assert Progress(Clock()).behind_s() == 0

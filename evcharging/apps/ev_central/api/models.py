@@ -202,7 +202,7 @@ class SessionOut(BaseModel):
     missing_intervals: int = Field(description="intervals known to exist that have not come", examples=[0])
     register_start_wh: float | None = Field(description="the charger's register at the start")
     register_end_wh: float | None = Field(description="the charger's register at the last interval")
-    amended_at: UtcTime | None = Field(description="when intervals came after the end, if any did")
+    amended_at: UtcTime | None = Field(description="when intervals, or its end, came after it was closed, if any did")
 
     @classmethod
     def of(cls, record: SessionRecord) -> SessionOut:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from evcharging.apps.ev_central.api.models import Printable
+from evcharging.domain.station_password import LONGEST, SHORTEST, too_short_or_long
 from evcharging.messages.base import CpId, UtcTime
 from evcharging.messages.network import TokenStatus
 from evcharging.store.gateway.reading import ReservationRecord, TransactionRecord
@@ -101,8 +102,8 @@ class RegistrationChange(_Body):
     cp_id: CpId | None = Field(default=None, description="may be repeated from the path", examples=["CP-100"])
     password: SecretStr | None = Field(
         default=None,
-        min_length=1,
-        max_length=64,
+        min_length=SHORTEST,
+        max_length=LONGEST,
         description="HTTP Basic, for security profiles 1 and 2; stored as its argon2 hash. OCPP asks for 16 to 40",
         examples=["a-password-of-your-own"],
     )
@@ -114,6 +115,14 @@ class RegistrationChange(_Body):
     configuration: dict[str, str] | None = Field(
         default=None, max_length=100, description="keys to be set at the station", examples=[None]
     )
+
+    @field_validator("password", mode="before")
+    @classmethod
+    def _long_enough(cls, password: object) -> object:
+        wrong = too_short_or_long(len(password)) if isinstance(password, str) else None
+        if wrong is not None:
+            raise ValueError(wrong)
+        return password
 
 
 class StationRegistrationBody(RegistrationChange):

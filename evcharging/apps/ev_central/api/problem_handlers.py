@@ -139,7 +139,7 @@ def _told(problem: Mapping[str, Any]) -> str:
         return f"no JSON: {problem['ctx']['error']}, at character {where[-1]}"
     if problem["type"] == "missing" and where == ("body",):
         return "a JSON body is required, {} where there is nothing to say"
-    return str(problem["msg"])
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _pointer(loc: tuple[int | str, ...]) -> str:
