@@ -1,15 +1,17 @@
 """What one more MeterValues call costs the gateway: validated, answered, recorded in SQLite, published on the bus.
 
 Plain sockets play stations that charge: each boots, begins a transaction and sends meter values of five measurands. The
-same stations send at two paces; the slope between them is the cost of a call, what time costs by itself (timers, pings,
-wake-ups) left out. The bus is that in memory of a standalone gateway, or with ``--kafka`` the embedded Kafka, which
-runs in a process of its own. One JSON line a figure.
+same stations send at two paces; the slope between them is the cost of a call that comes alone, what time costs by
+itself (timers, pings) left out. Then they send crowded: always some calls are under way, so that the gateway never
+waits. The bus is that in memory of a standalone gateway, or with ``--kafka`` the embedded Kafka, which runs in a
+process of its own. One JSON line a figure.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import sys
 import time
@@ -27,6 +29,8 @@ BETWEEN_CALLS_S = (12.0, 2.0)
 """Of one station, at either pace; more than the gateway lets pass between two intervals, so that each is published."""
 MEASURED_S = 10.0
 SETTLE_S = 3.0
+CROWD = 64
+"""Calls under way at any moment, of as many stations."""
 DIALS_AT_ONCE = 50
 PUBLISHED = "evcharging_gateway_intervals_total"
 
@@ -117,6 +121,23 @@ async def at_pace(callers: list[Caller], calls_a_second: float, seconds: float) 
     return latencies
 
 
+async def crowded(callers: list[Caller], seconds: float) -> list[float]:
+    """Have all call in turn, a crowd at once; what the calls took, in s."""
+    latencies: list[float] = []
+    ends = time.perf_counter() + seconds
+
+    async def one_after_the_other(some: list[Caller]) -> None:
+        for caller in itertools.cycle(some):
+            began = time.perf_counter()
+            if began > ends:
+                return
+            await caller.meter()
+            latencies.append(time.perf_counter() - began)
+
+    await asyncio.gather(*(one_after_the_other(callers[number::CROWD]) for number in range(CROWD)))
+    return latencies
+
+
 async def measure(csms: GatewayProcess, count: int) -> dict[str, float]:
     gate = asyncio.Semaphore(DIALS_AT_ONCE)
     callers = [Caller(f"CALL-{number:05d}") for number in range(count)]
@@ -129,17 +150,21 @@ async def measure(csms: GatewayProcess, count: int) -> dict[str, float]:
     await asyncio.gather(*map(begin, callers))
     await asyncio.sleep(SETTLE_S)
     figures = {"begin_cpu_us_per_station": (cpu_s(csms.process) - before_s) / count * 1e6}
+    paces = {
+        **{f"each_{between_s:g}_s": at_pace(callers, count / between_s, MEASURED_S) for between_s in BETWEEN_CALLS_S},
+        "crowded": crowded(callers, MEASURED_S),
+    }
     spent: list[tuple[int, float]] = []
-    for between_s in BETWEEN_CALLS_S:
-        calls_a_second = count / between_s
+    for pace, calling in paces.items():
         published = csms.counted(PUBLISHED)
         before_s = cpu_s(csms.process)
-        latencies = sorted(await at_pace(callers, calls_a_second, MEASURED_S))
+        latencies = sorted(await calling)
         await asyncio.sleep(SETTLE_S)
         spent.append((len(latencies), cpu_s(csms.process) - before_s))
-        figures[f"published_per_call_each_{between_s:g}_s"] = (csms.counted(PUBLISHED) - published) / len(latencies)
-        figures[f"p99_ms_each_{between_s:g}_s"] = latencies[len(latencies) * 99 // 100] * 1e3
-    (few, few_s), (many, many_s) = spent
+        figures[f"published_per_call_{pace}"] = (csms.counted(PUBLISHED) - published) / len(latencies)
+        figures[f"p99_ms_{pace}"] = latencies[len(latencies) * 99 // 100] * 1e3
+    (few, few_s), (many, many_s), (crowd, crowd_s) = spent
+    figures["gateway_cpu_us_per_call_crowded"] = crowd_s / crowd * 1e6
     figures["gateway_cpu_us_per_call"] = (many_s - few_s) / (many - few) * 1e6
     figures["gateway_idle_core_share"] = (few_s - few * figures["gateway_cpu_us_per_call"] / 1e6) / MEASURED_S
     figures["gateway_rss_mib"] = csms.process.memory_info().rss / 2**20
