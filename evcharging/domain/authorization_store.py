@@ -37,10 +37,21 @@ class ListEntry(NamedTuple):
     info: IdTagInfo | None
 
 
+class LocalList(NamedTuple):
+    """A local list as it was sent: never changed, only replaced. The entries are by idTag in lower case."""
+
+    version: int
+    entries: Mapping[str, IdTagInfo]
+
+
+NO_LIST: Final = LocalList(0, {})
+
+
 class StationAuthorization:
     """A station's local list and cache.
 
     Args:
+        local_list: What it had before.
         list_enabled: LocalAuthListEnabled; changing it later keeps what is stored.
         cache_enabled: AuthorizationCacheEnabled.
         max_list_length: LocalAuthListMaxLength, entries in all.
@@ -50,8 +61,7 @@ class StationAuthorization:
 
     __slots__ = (
         "_cache",
-        "_entries",
-        "_version",
+        "_local_list",
         "cache_enabled",
         "list_enabled",
         "max_cache_length",
@@ -62,6 +72,7 @@ class StationAuthorization:
     def __init__(
         self,
         *,
+        local_list: LocalList = NO_LIST,
         list_enabled: bool = True,
         cache_enabled: bool = True,
         max_list_length: int = MAX_LIST_LENGTH,
@@ -73,8 +84,7 @@ class StationAuthorization:
         self.max_list_length = max_list_length
         self.max_send_length = max_send_length
         self.max_cache_length = max_cache_length
-        self._version = 0
-        self._entries: dict[str, IdTagInfo] = {}
+        self._local_list = local_list
         self._cache: dict[str, IdTagInfo] = {}
 
     @property
@@ -82,12 +92,17 @@ class StationAuthorization:
         """The answer to GetLocalListVersion: 0 for an empty list, -1 where lists are off (1.6)."""
         if not self.list_enabled:
             return -1
-        return self._version if self._entries else 0
+        return self._local_list.version if self._local_list.entries else 0
+
+    @property
+    def local_list(self) -> LocalList:
+        """The list as it is kept; `NO_LIST` where it has no entries."""
+        return self._local_list if self._local_list.entries else NO_LIST
 
     @property
     def entries(self) -> Mapping[str, IdTagInfo]:
         """The local list, by idTag in lower case."""
-        return self._entries
+        return self._local_list.entries
 
     @property
     def cached(self) -> int:
@@ -98,7 +113,7 @@ class StationAuthorization:
         """Return what the list, else the cache, says about an idTag at a time; None where neither knows it."""
         key = id_tag.lower()
         if self.list_enabled:
-            listed = self._entries.get(key)
+            listed = self._local_list.entries.get(key)
             if listed is not None:
                 return listed.at(now_s)
         if not self.cache_enabled:
@@ -112,7 +127,7 @@ class StationAuthorization:
     def remember(self, id_tag: str, info: IdTagInfo) -> None:
         """Keep an answer of the CSMS in the cache; idTags of the local list are not cached."""
         key = id_tag.lower()
-        if not self.cache_enabled or (self.list_enabled and key in self._entries):
+        if not self.cache_enabled or (self.list_enabled and key in self._local_list.entries):
             return
         self._cache.pop(key, None)
         if info.status is AuthStatus.CONCURRENT_TX:
@@ -138,7 +153,7 @@ class StationAuthorization:
         elif version <= self.list_version:
             return ListOutcome.VERSION_MISMATCH
         else:
-            updated = dict(self._entries)
+            updated = dict(self._local_list.entries)
         for entry in entries:
             if entry.info is not None:
                 updated[entry.id_tag.lower()] = entry.info
@@ -148,8 +163,7 @@ class StationAuthorization:
                 updated.pop(entry.id_tag.lower(), None)
         if len(updated) > self.max_list_length:
             return ListOutcome.FAILED
-        self._entries = updated
-        self._version = version
+        self._local_list = LocalList(version, updated)
         for key in keys:
             self._cache.pop(key, None)
         return ListOutcome.ACCEPTED

@@ -20,8 +20,11 @@ __all__ = [
     "SwarmChargingProfile",
     "SwarmDesired",
     "SwarmHandover",
+    "SwarmLocalList",
     "SwarmLog",
     "SwarmPolicy",
+    "SwarmReservation",
+    "SwarmStandingOrders",
     "SwarmState",
     "SwarmStatus",
     "SwarmTransaction",
@@ -138,6 +141,43 @@ class SwarmChargingProfile(BaseModel):
     profile: ChargingProfile
 
 
+class SwarmReservation(BaseModel):
+    """A reservation that the CSMS made, and the connector it is for; 0 is any one of the station's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reservation_id: int
+    connector_id: int = Field(ge=0)
+    id_tag: str
+    parent_id_tag: str | None = None
+    expires_at: UtcTime
+
+
+class SwarmLocalList(BaseModel):
+    """A local authorization list; ``packed`` are its entries as JSON, deflated, in base64: each status carries them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int = Field(ge=1)
+    packed: str
+
+
+class SwarmStandingOrders(BaseModel):
+    """What the CSMS has set and a charger keeps without power, beside charging profiles; never a password.
+
+    ``configuration`` is what it changed, by the names of the status's version. ``inoperative`` are connectors that it
+    put out of service, or that will be when their transaction has ended; 0 is the whole station.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    configuration: dict[str, str] | None = None
+    local_list: SwarmLocalList | None = None
+    inoperative: tuple[int, ...] | None = None
+    reservations: tuple[SwarmReservation, ...] | None = None
+    firmware_version: str | None = None
+
+
 class SwarmHandover(BaseModel):
     """What a worker leaves to whoever runs the station after it.
 
@@ -145,7 +185,7 @@ class SwarmHandover(BaseModel):
     ``holder`` is one life of one worker; ``released`` says that it has let go, so that nobody has to wait for it.
     ``registers_wh`` are by connector, from 1 on. ``queue`` are transaction messages that the CSMS has not answered, as
     the station keeps them, spelt by ``ocpp_version``; of meter values only the newest. ``charging_profiles`` are those
-    the CSMS installed.
+    the CSMS installed, ``orders`` what else it has set; none for most stations.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -157,6 +197,7 @@ class SwarmHandover(BaseModel):
     transactions: tuple[SwarmTransaction, ...] = ()
     queue: tuple[dict[str, Any], ...] = ()
     charging_profiles: tuple[SwarmChargingProfile, ...] = ()
+    orders: SwarmStandingOrders | None = None
     ocpp_version: str = "1.6"
 
 

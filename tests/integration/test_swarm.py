@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from ocpp.v16 import call as call16
+from ocpp.v201 import call as call201
 
 from evcharging.apps.swarm import book, handover
 from evcharging.apps.swarm.lease import Lease
@@ -139,6 +141,69 @@ async def test_a_limit_that_the_csms_set_holds_at_the_next_worker(central: Centr
     status = (await rig.statuses())["PY-SIM-0001"]
     assert status.transaction_id == 1
     assert status.kw <= 8.0 * 0.230 + 0.001
+
+
+async def test_what_the_csms_set_and_was_told_of_holds_at_the_next_worker(
+    central: CentralSystem, rig: SwarmRig
+) -> None:
+    await rig.start("w1", connectors=3)
+    await rig.desire("PY-SIM-0001")
+    peer = await central.connected("PY-SIM-0001")
+    await rig.until_status("PY-SIM-0001", lambda status: status.state == "available")
+    blocked = {"id_tag": "LISTED", "id_tag_info": {"status": "Blocked"}}
+    expiry = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
+    for order in (
+        call16.SendLocalList(list_version=4, update_type="Full", local_authorization_list=[blocked]),
+        call16.ReserveNow(connector_id=3, expiry_date=expiry, id_tag="MINE", reservation_id=5),
+        call16.ChangeAvailability(connector_id=2, type="Inoperative"),
+        call16.ChangeConfiguration(key="ConnectionTimeOut", value="11"),
+    ):
+        assert (await peer.call(order)).status == "Accepted"
+    await rig.kill("w1")
+    await rig.start("w2", connectors=3)
+    await rig.until_status("PY-SIM-0001", lambda status: status.worker == "w2" and status.state == "available")
+    again = await central.connected("PY-SIM-0001", times=2)
+    for connector_id, word in ((1, "Available"), (2, "Unavailable"), (3, "Reserved")):
+        await again.next("StatusNotification", lambda told, of=connector_id: told["connector_id"] == of)
+        told = [one for one in again.of("StatusNotification") if one["connector_id"] == connector_id]
+        assert [one["status"] for one in told] == [word]
+    configuration = await again.call(call16.GetConfiguration(key=["ConnectionTimeOut"]))
+    assert configuration.configuration_key[0]["value"] == "11"
+    assert (await again.call(call16.GetLocalListVersion())).list_version == 4
+    assert (await again.call(call16.CancelReservation(reservation_id=5))).status == "Accepted"
+
+
+async def test_variables_that_the_csms_set_hold_at_the_next_worker() -> None:
+    asked = {"component": {"name": "TxCtrlr"}, "variable": {"name": "EVConnectionTimeOut"}}
+    async with central_system(version="2.0.1") as central, swarm_rig(central.url) as rig:
+        await rig.start("w1", version="2.0.1")
+        await rig.desire("PY-SIM-0001")
+        peer = await central.connected("PY-SIM-0001")
+        await rig.until_status("PY-SIM-0001", lambda status: status.state == "available")
+        out = call201.ChangeAvailability(operational_status="Inoperative", evse={"id": 1})
+        assert (await peer.call(out)).status == "Accepted"
+        answer = await peer.call(call201.SetVariables(set_variable_data=[{**asked, "attribute_value": "11"}]))
+        assert answer.set_variable_result[0]["attribute_status"] == "Accepted"
+        await rig.kill("w1")
+        await rig.start("w2", version="2.0.1")
+        await rig.until_status("PY-SIM-0001", lambda status: status.worker == "w2" and status.state == "unavailable")
+        again = await central.connected("PY-SIM-0001", times=2)
+        result = await again.call(call201.GetVariables(get_variable_data=[asked]))
+        assert result.get_variable_result[0]["attribute_value"] == "11"
+
+
+async def test_a_station_that_is_stopped_and_desired_again_goes_on_with_what_the_csms_set(
+    central: CentralSystem, rig: SwarmRig
+) -> None:
+    await rig.start("w1")
+    await rig.desire("PY-SIM-0001")
+    peer = await central.connected("PY-SIM-0001")
+    await rig.until_status("PY-SIM-0001", lambda status: status.state == "available")
+    await peer.call(call16.ChangeAvailability(connector_id=1, type="Inoperative"))
+    await rig.desire("PY-SIM-0001", running=False)
+    await rig.until_status("PY-SIM-0001", lambda status: status.state == "stopped")
+    await rig.desire("PY-SIM-0001", ocpp_version="1.6")
+    await rig.until_status("PY-SIM-0001", lambda status: status.state == "unavailable")
 
 
 async def test_a_second_worker_takes_its_share_and_each_station_is_run_once(

@@ -19,9 +19,18 @@ from typing import Any, Final
 import structlog
 
 from evcharging.apps.swarm import metrics
-from evcharging.apps.swarm.book_entry import BookEntry, everything_now, everything_of, resolve, signature_of
+from evcharging.apps.swarm.book_entry import (
+    BookEntry,
+    acknowledged,
+    everything_now,
+    everything_of,
+    resolve,
+    set_by_the_csms,
+    signature_of,
+)
 from evcharging.apps.swarm.handover import handover_of, policy_of, state_of
 from evcharging.apps.swarm.marks import Marks
+from evcharging.apps.swarm.orders import OrdersSaid
 from evcharging.bus.protocol import Bus, BusOverloaded, RecordRefused
 from evcharging.bus.ratelimit import RateLimit
 from evcharging.messages.envelope import Event, new_traceparent
@@ -77,6 +86,7 @@ class StatusBook:
         self._entries: OrderedDict[str, BookEntry] = OrderedDict()
         """By the age of their last status, the oldest first."""
         self._marks = Marks()
+        self._orders = OrdersSaid()
         self._wake = asyncio.Event()
         self._complaints = RateLimit(per_s=0.2)
         self._number = 0
@@ -113,6 +123,11 @@ class StatusBook:
         if station_id in self._entries:
             self._marks.add(station_id, urgent=urgent)
             self._wake.set()
+
+    def set_anew(self, station_id: str) -> bool:
+        """Whether the CSMS has set something at the station that the log may not have."""
+        entry = self._entries.get(station_id)
+        return entry is not None and entry.set_anew
 
     async def claimed(self, station_id: str) -> None:
         """Return once the log says that the station is this worker's; as `written` where it does not yet."""
@@ -160,6 +175,7 @@ class StatusBook:
     def forget(self, station_id: str) -> BookEntry | None:
         """Never speak for the station again, not even a last word: it is another worker's."""
         self._marks.forget(station_id)
+        self._orders.forget(station_id)
         entry = self._entries.pop(station_id, None)
         if entry is not None:
             resolve(entry.waiters)
@@ -234,7 +250,7 @@ class StatusBook:
         status = self._status(station_id, entry, snapshot)
         waiters, entry.waiters = entry.waiters, []
         try:
-            acknowledged = await self._bus.publish(self._event(status))
+            said = await self._bus.publish(self._event(status))
         except BusOverloaded:
             entry.waiters[:0] = waiters
             raise
@@ -242,11 +258,12 @@ class StatusBook:
             log.exception("a status is too large", station_id=station_id)
             resolve(waiters)
             return
-        entry.said_at, entry.signature, entry.said_of, entry.said_last = now_s, signature, everything, acknowledged
+        entry.said_at, entry.signature, entry.said_of, entry.said_last = now_s, signature, everything, said
+        entry.said_to_be_set = set_by_the_csms(snapshot)
         if station_id in self._entries:
             self._entries.move_to_end(station_id)
         if waiters or not entry.on_the_log:
-            acknowledged.add_done_callback(partial(_acknowledged, entry, waiters))
+            said.add_done_callback(partial(acknowledged, entry, waiters))
 
     def _status(
         self,
@@ -282,6 +299,7 @@ class StatusBook:
                 holder=self._holder,
                 released=released,
                 ocpp_version=entry.ocpp_version,
+                say=partial(self._orders.of, station_id),
             ),
         )
 
@@ -294,11 +312,3 @@ class StatusBook:
             source=f"swarm/{self._worker}",
             traceparent=new_traceparent(),
         )
-
-
-def _acknowledged(entry: BookEntry, waiters: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
-    error = None if done.cancelled() else done.exception()
-    if error is not None:
-        log.warning("a status did not reach the log", error=repr(error))
-    entry.on_the_log = entry.on_the_log or (error is None and not done.cancelled())
-    resolve(waiters)

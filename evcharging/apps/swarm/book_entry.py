@@ -7,11 +7,24 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import structlog
+
 from evcharging.messages.network import SwarmState
 from evcharging.ocpp.station.interfaces import StationSnapshot
 from evcharging.ocpp.station.outbox import Kind
 
-__all__ = ["BookEntry", "Signature", "everything_now", "everything_of", "resolve", "signature_of"]
+__all__ = [
+    "BookEntry",
+    "Signature",
+    "acknowledged",
+    "everything_now",
+    "everything_of",
+    "resolve",
+    "set_by_the_csms",
+    "signature_of",
+]
+
+log = structlog.get_logger()
 
 Signature = tuple[Any, ...]
 
@@ -33,6 +46,7 @@ class BookEntry:
         "said_at",
         "said_last",
         "said_of",
+        "said_to_be_set",
         "signature",
         "state",
         "term",
@@ -53,6 +67,7 @@ class BookEntry:
         self.said_at = float("-inf")
         self.said_last: asyncio.Future[None] | None = None
         self.said_of: Signature = ()
+        self.said_to_be_set: Signature = (None, ())
         self.signature: Signature = ()
         self.state = SwarmState.OFFLINE
         self.kw = 0.0
@@ -61,6 +76,14 @@ class BookEntry:
         self.ocpp_version = ocpp_version
         self.on_the_log = False
         self.waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def set_anew(self) -> bool:
+        """Whether the CSMS has set something since the station was last told of."""
+        try:
+            return set_by_the_csms(self.read()) != self.said_to_be_set
+        except Exception:  # noqa: BLE001 - it is logged when the station is to be told of
+            return False
 
     @property
     def kwh(self) -> float:
@@ -74,7 +97,7 @@ def signature_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> 
         snapshot.running,
         snapshot.connected,
         snapshot.policy,
-        snapshot.charging_profiles,
+        *set_by_the_csms(snapshot),
         tuple(entry["key"] for entry in queue if entry.get("kind") != Kind.METER),
         tuple(
             (
@@ -86,6 +109,11 @@ def signature_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> 
             for connector in snapshot.connectors
         ),
     )
+
+
+def set_by_the_csms(snapshot: StationSnapshot) -> Signature:
+    """What the CSMS has set at the station."""
+    return snapshot.orders, snapshot.charging_profiles
 
 
 def everything_of(snapshot: StationSnapshot, queue: Sequence[dict[str, Any]]) -> Signature:
@@ -101,6 +129,15 @@ def everything_now(entry: BookEntry) -> Signature:
         return everything_of(entry.read(), entry.queue)
     except Exception:  # noqa: BLE001 - it is logged when the station is to be told of
         return ()
+
+
+def acknowledged(entry: BookEntry, waiters: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
+    """A status is on the log, or will never be: let those go on who waited for it."""
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        log.warning("a status did not reach the log", error=repr(error))
+    entry.on_the_log = entry.on_the_log or (error is None and not done.cancelled())
+    resolve(waiters)
 
 
 def resolve(waiters: list[asyncio.Future[None]]) -> None:

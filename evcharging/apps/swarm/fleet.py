@@ -197,6 +197,7 @@ class Fleet:
             resume=past.transactions,
             still_there=past.still_there,
             charging_profiles=past.charging_profiles,
+            orders=past.orders,
             queue=queue,
         )
 

@@ -2,7 +2,8 @@
 
 Nothing goes out without the lease, so that a worker that stood still and lost its stations says no word in their
 names, and nothing in the name of a station that the book no longer speaks for: what waits for the log when another
-claims the station is never sent. A message about a transaction waits until the log has what it says. At the end of the
+claims the station is never sent. A message about a transaction waits until the log has what it says, and an answer to
+the CSMS until the log has what was set by it. At the end of the
 worker, sockets close with 1001. It reads no frame beyond its action, and holds none back for longer than
 `StatusBook.written` takes.
 """
@@ -139,7 +140,11 @@ class _GatedSocket:
         return self._inner.subprotocol
 
     def send(self, data: bytes) -> None:
-        if data.startswith(CALL) and any(data.find(action, 0, ACTION_WITHIN) > 0 for action in ABOUT_A_TRANSACTION):
+        if data.startswith(CALL):
+            first_the_log = any(data.find(action, 0, ACTION_WITHIN) > 0 for action in ABOUT_A_TRANSACTION)
+        else:
+            first_the_log = self._gate.book.set_anew(self.station_id)
+        if first_the_log:
             self._gate.send_once_written(self, data)
         else:
             self.send_now(data)

@@ -3,16 +3,17 @@
 A transaction that was left open goes on under its own id, with the register and the state of charge that were told
 last, where the station is to run and was heard of within a minute; its vehicle charged no further meanwhile. Otherwise
 nobody can say that the vehicle stayed: it ends at that register, with the reason PowerLoss. What the CSMS installed in
-charging profiles holds on, and what it has not answered is delivered.
+charging profiles, and whatever else it has set, holds on; what it has not answered is delivered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from evcharging.apps.swarm.orders import orders_of, said_of
 from evcharging.domain.battery import DC_CURVE
 from evcharging.domain.charging_profiles import Installed
 from evcharging.domain.vehicle import VehicleSpec
@@ -20,6 +21,7 @@ from evcharging.messages.network import (
     SwarmChargingProfile,
     SwarmHandover,
     SwarmPolicy,
+    SwarmStandingOrders,
     SwarmState,
     SwarmStatus,
     SwarmTransaction,
@@ -29,6 +31,7 @@ from evcharging.ocpp.station.interfaces import (
     EVENTS_UNTOLD_AT_MOST,
     ConnectorSnapshot,
     ConnectorState,
+    StandingOrders,
     StationSnapshot,
     StillThere,
     TransactionRecord,
@@ -63,6 +66,7 @@ class Past:
     queue: tuple[dict[str, Any], ...] = ()
     still_there: Mapping[str, StillThere] = field(default_factory=dict)
     charging_profiles: tuple[Installed, ...] = ()
+    orders: StandingOrders | None = None
 
     @property
     def unsettled(self) -> bool:
@@ -113,6 +117,7 @@ def before_it_began(station_id: str, profile: str, past: Past) -> StationSnapsho
             for number, register in enumerate(registers, start=1)
         ),
         charging_profiles=past.charging_profiles,
+        orders=past.orders,
     )
 
 
@@ -130,8 +135,12 @@ def handover_of(
     holder: str,
     released: bool = False,
     ocpp_version: str = "1.6",
+    say: Callable[[StandingOrders], SwarmStandingOrders] = said_of,
 ) -> SwarmHandover:
-    """What the next worker needs of ``snapshot``; ``queue`` as the station keeps it, oldest first."""
+    """What the next worker needs of ``snapshot``; ``queue`` as the station keeps it, oldest first.
+
+    ``say`` makes what is said of the CSMS's orders.
+    """
     return SwarmHandover(
         term=term,
         holder=holder,
@@ -147,6 +156,7 @@ def handover_of(
             SwarmChargingProfile(connector_id=connector_id, profile=profile)
             for connector_id, profile in snapshot.charging_profiles
         ),
+        orders=None if snapshot.orders is None else say(snapshot.orders),
         ocpp_version=ocpp_version,
     )
 
@@ -179,6 +189,7 @@ def past_of(status: SwarmStatus | None, *, goes_on_at: datetime | None = None, o
         queue=handover.queue,
         still_there=still_there,
         charging_profiles=tuple(Installed(one.connector_id, one.profile) for one in handover.charging_profiles),
+        orders=orders_of(handover.orders),
     )
 
 

@@ -23,38 +23,46 @@ class AvailabilityOutcome(StrEnum):
 
 
 class Availability:
-    """What is in service at one station; it lasts over reboots. `line` is the station as a whole, connector 0."""
+    """What is in service at one station; it lasts over reboots. `line` is the station as a whole, connector 0.
 
-    __slots__ = ("_closing", "_emptied", "_station", "line")
+    `withdrawn` are the connectors that the CSMS wants out of service, whether they are already; 0 is the whole station.
+    """
+
+    __slots__ = ("_closing", "_emptied", "_station", "line", "withdrawn")
 
     def __init__(self, station: Station) -> None:
         self._station = station
         self._emptied: asyncio.Future[None] | None = None
         self._closing = False
         self.line = StatusLine(station, 0)
+        self.withdrawn: frozenset[int] = frozenset()
 
     def change(self, connector_id: int, *, operative: bool) -> AvailabilityOutcome:
         """Put a connector, or with 0 all, in or out of service; what charges is out once its transaction has ended."""
+        outcome = self._apply(connector_id, operative=operative)
+        if outcome is not AvailabilityOutcome.REJECTED:
+            named = frozenset([connector_id] if connector_id else range(len(self._station.connectors) + 1))
+            self.withdrawn = self.withdrawn - named if operative else self.withdrawn | named
+        return outcome
+
+    def withdraw_again(self, withdrawn: frozenset[int]) -> None:
+        """Put out of service what the CSMS wanted out before the station was made anew."""
         station = self._station
-        connector = station.connector(connector_id)
-        if connector is None and connector_id != 0:
-            return AvailabilityOutcome.REJECTED
-        connectors = station.connectors if connector is None else [connector]
-        outcomes = [_change(one, operative) for one in connectors]
-        scheduled = AvailabilityOutcome.SCHEDULED in outcomes
-        if connector_id == 0:
-            self._closing = scheduled
-            if not scheduled:  # a station that still charges is not out of service yet
-                self.line.show(ConnectorState.AVAILABLE if operative else ConnectorState.UNAVAILABLE)
-        for one in connectors:
-            one.refresh()
-        return AvailabilityOutcome.SCHEDULED if scheduled else AvailabilityOutcome.ACCEPTED
+        known = [one for one in station.connectors if one.number in withdrawn]
+        self.withdrawn = frozenset(one.number for one in known) | (withdrawn & {0})
+        for one in known:
+            _change(one, False)
+            one.show()
+        if 0 in withdrawn:
+            self._closing = any(one.closing for one in known)
+            if not self._closing:
+                self.line.show(ConnectorState.UNAVAILABLE)
 
     async def empty(self) -> list[Connector]:
         """Take every connector out of service and return those that were in it, once nothing charges any more."""
         station = self._station
         taken = [one for one in station.connectors if one.operative and not one.closing]
-        self.change(0, operative=False)
+        self._apply(0, operative=False)
         while any(one.transaction is not None for one in station.connectors):
             self._emptied = asyncio.get_running_loop().create_future()
             await self._emptied
@@ -69,11 +77,29 @@ class Availability:
             self._emptied.set_result(None)
 
     def restore(self, connectors: list[Connector]) -> None:
-        """Put connectors back in service."""
+        """Put connectors back in service, but for what the CSMS wants out."""
         for one in connectors:
-            self.change(one.number, operative=True)
+            if one.number not in self.withdrawn:
+                self._apply(one.number, operative=True)
         self._closing = False
-        self.line.show(ConnectorState.AVAILABLE)
+        if 0 not in self.withdrawn:
+            self.line.show(ConnectorState.AVAILABLE)
+
+    def _apply(self, connector_id: int, *, operative: bool) -> AvailabilityOutcome:
+        station = self._station
+        connector = station.connector(connector_id)
+        if connector is None and connector_id != 0:
+            return AvailabilityOutcome.REJECTED
+        connectors = station.connectors if connector is None else [connector]
+        outcomes = [_change(one, operative) for one in connectors]
+        scheduled = AvailabilityOutcome.SCHEDULED in outcomes
+        if connector_id == 0:
+            self._closing = scheduled
+            if not scheduled:  # a station that still charges is not out of service yet
+                self.line.show(ConnectorState.AVAILABLE if operative else ConnectorState.UNAVAILABLE)
+        for one in connectors:
+            one.refresh()
+        return AvailabilityOutcome.SCHEDULED if scheduled else AvailabilityOutcome.ACCEPTED
 
 
 def _change(connector: Connector, operative: bool) -> AvailabilityOutcome:

@@ -300,6 +300,7 @@ def _as_it_was(settings: StationSettings, snapshot: StationSnapshot) -> StationS
         resume=tuple(connector.transaction for connector in snapshot.connectors if connector.transaction is not None),
         still_there={},
         charging_profiles=snapshot.charging_profiles,
+        orders=snapshot.orders,
     )
 
 

@@ -1,9 +1,11 @@
 """What is known of a station at one moment: readings, transactions and snapshots; plain values, no behaviour."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from evcharging.domain.authorization_store import NO_LIST, LocalList
 from evcharging.domain.charger_state import ChargerState, FaultCode
 from evcharging.domain.charging_profiles import Installed
 from evcharging.domain.vehicle import VehicleSpec
@@ -102,6 +104,35 @@ class StillThere:
     stop_at_allowance: bool = False
 
 
+class HeldReservation(NamedTuple):
+    """A reservation that holds until `expires_at_s` (Unix seconds); connector 0 stands for any one."""
+
+    connector_id: int
+    reservation_id: int
+    id_tag: str
+    parent_id_tag: str | None
+    expires_at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StandingOrders:
+    """What the CSMS has set and a charger keeps without power; charging profiles are told apart from these.
+
+    Attributes:
+        configuration: What it changed, by the version's own names. Never a password.
+        local_list: The local authorization list.
+        inoperative: Connectors that it put out of service, or will be once nothing charges; 0 is the whole station.
+        reservations: Those that hold.
+        firmware_version: What it had installed; None where that is what the station was made with.
+    """
+
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    local_list: LocalList = NO_LIST
+    inoperative: frozenset[int] = frozenset()
+    reservations: tuple[HeldReservation, ...] = ()
+    firmware_version: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectorSnapshot:
     """One connector at one moment. `kw` is what flows, `register_wh` its meter."""
@@ -129,6 +160,7 @@ class StationSnapshot:
         queued: Transaction messages still to be delivered.
         policy: The last decision of the policy engine and its reason, "" before the first.
         charging_profiles: What the CSMS has installed.
+        orders: What else it has set; None where it never set anything, as for most stations.
     """
 
     station_id: str
@@ -146,3 +178,4 @@ class StationSnapshot:
     policy: str
     connectors: tuple[ConnectorSnapshot, ...]
     charging_profiles: tuple[Installed, ...] = ()
+    orders: StandingOrders | None = None

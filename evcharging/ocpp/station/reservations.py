@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from evcharging.domain.authorization import same_id_tag
 from evcharging.ocpp.station.connector import Connector, Reservation
-from evcharging.ocpp.station.interfaces import ConnectorState
+from evcharging.ocpp.station.interfaces import ConnectorState, HeldReservation
 
 if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
@@ -47,16 +48,23 @@ class Reservations:
         if outcome is not ReserveOutcome.ACCEPTED:
             return outcome
         moved_from = self._forget(reservation_id)
-        timer = station.clock.call_later(expires_at_s - now_s, lambda: self._expire(reservation_id))
-        reservation = Reservation(reservation_id, id_tag, parent_id_tag, expires_at_s, timer)
-        if connector is None:
-            self.anywhere.append(reservation)
-        else:
-            connector.reservation = reservation
-            connector.refresh()
+        self._hold(HeldReservation(connector_id, reservation_id, id_tag, parent_id_tag, expires_at_s))
         if isinstance(moved_from, Connector):
             moved_from.refresh()
         return outcome
+
+    def held(self) -> tuple[HeldReservation, ...]:
+        """Every reservation that holds."""
+        at = [(one.number, one.reservation) for one in self._station.connectors if one.reservation is not None]
+        anywhere = [(WHOLE_STATION, one) for one in self.anywhere]
+        return tuple(HeldReservation(number, *_told(one)) for number, one in [*anywhere, *at])
+
+    def hold_again(self, held: Iterable[HeldReservation]) -> None:
+        """Take up reservations from before the station was made anew, as far as their time is not over."""
+        for one in held:
+            known = one.connector_id == WHOLE_STATION or self._station.connector(one.connector_id) is not None
+            if known and one.expires_at_s > self._station.clock.now_s():
+                self._hold(one)
 
     def cancel(self, reservation_id: int) -> bool:
         """Forget a reservation; return whether there was one with that id."""
@@ -85,6 +93,17 @@ class Reservations:
                 self.cancel(reservation.reservation_id)
                 return reservation.reservation_id
         return None
+
+    def _hold(self, held: HeldReservation) -> None:
+        station, number = self._station, held.reservation_id
+        timer = station.clock.call_later(held.expires_at_s - station.clock.now_s(), lambda: self._expire(number))
+        reservation = Reservation(number, held.id_tag, held.parent_id_tag, held.expires_at_s, timer)
+        connector = station.connector(held.connector_id)
+        if connector is None:
+            self.anywhere.append(reservation)
+        else:
+            connector.reservation = reservation
+            connector.refresh()
 
     def _forget(self, reservation_id: int) -> Connector | Reservation | None:
         """Drop a reservation and return where it was, or itself if it was for any connector."""
@@ -124,6 +143,10 @@ def _free(connector: Connector, reservation_id: int) -> ReserveOutcome:
     if held is not None or connector.state is not ConnectorState.AVAILABLE:
         return ReserveOutcome.OCCUPIED
     return ReserveOutcome.ACCEPTED
+
+
+def _told(reservation: Reservation) -> tuple[int, str, str | None, float]:
+    return reservation.reservation_id, reservation.id_tag, reservation.parent_id_tag, reservation.expires_at_s
 
 
 def _fits(reservation: Reservation, id_tag: str, parent_id_tag: str | None) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evcharging.domain.behaviour import BehaviourProfile
 from evcharging.domain.charging_profiles import Installed
 from evcharging.domain.levels import L2, ChargerSpec
-from evcharging.ocpp.station.records import StillThere, TransactionRecord
+from evcharging.ocpp.station.records import StandingOrders, StillThere, TransactionRecord
 from evcharging.ocpp.versions import OcppVersion
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class StationSettings:
         resume: Transactions that another process left open.
         still_there: Of those, by local id, what lets them go on; the others end with PowerLoss.
         charging_profiles: What the CSMS had installed before.
+        orders: What else it had set.
         queue: Where transaction messages wait; None keeps them in memory.
         maintenance_step_s: How long each step of a firmware update or an upload takes, in s.
         reboot_s: How long the station is gone when it reboots, in s.
@@ -80,6 +81,7 @@ class StationSettings:
     resume: Sequence[TransactionRecord] = ()
     still_there: Mapping[str, StillThere] = field(default_factory=dict)
     charging_profiles: Sequence[Installed] = ()
+    orders: StandingOrders | None = None
     queue: QueueStore | None = None
     faults: SendFilter | None = None
     validate: bool = True

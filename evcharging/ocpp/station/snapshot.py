@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from evcharging.ocpp.station.interfaces import ConnectorSnapshot, StationSnapshot, StillThere
+from evcharging.ocpp.station.standing_orders import orders_of
 
 if TYPE_CHECKING:
     from evcharging.ocpp.station.connector import Connector
@@ -35,6 +36,7 @@ def snapshot_of(station: Station) -> StationSnapshot:
         policy="" if decision is None else f"{decision.action.value}: {decision.reason}",
         connectors=connectors,
         charging_profiles=station.profiles.installed,
+        orders=orders_of(station),
     )
 
 

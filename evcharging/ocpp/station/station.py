@@ -7,7 +7,7 @@ wrong inside it ends its own `run` with that error. Nothing here reads a clock, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,7 @@ from evcharging.ocpp.station.interfaces import (
     ChargerFactory,
     Dial,
     Environment,
+    StandingOrders,
     StationClock,
     StationListener,
     StationSettings,
@@ -49,6 +50,7 @@ from evcharging.ocpp.station.registration import Registration
 from evcharging.ocpp.station.reservations import Reservations
 from evcharging.ocpp.station.resuming import resume
 from evcharging.ocpp.station.snapshot import snapshot_of
+from evcharging.ocpp.station.standing_orders import put_back
 from evcharging.ocpp.station.wires import wire_for
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
 
 _LAST_WORDS_S: Final = 2.0
+_UNCHANGED: Final[Mapping[str, str]] = {}
 
 
 class Station:
@@ -79,6 +82,7 @@ class Station:
         "availability",
         "charging",
         "clock",
+        "configured",
         "connectors",
         "environment",
         "firmware_version",
@@ -118,9 +122,12 @@ class Station:
         self.listener = listener
         self.rng = StationRandom(settings.seed, settings.station_id)
         self.log_book = LogBook()
-        self.firmware_version = settings.firmware_version
+        orders = settings.orders or StandingOrders()
+        self.firmware_version = orders.firmware_version or settings.firmware_version
         self.parameters: Parameters = Parameters()
-        self.authorization = StationAuthorization()
+        self.configured: Mapping[str, str] = _UNCHANGED
+        """What the CSMS changed in the configuration, by the version's own names; never a password."""
+        self.authorization = StationAuthorization(local_list=orders.local_list)
         self.profiles = ChargingProfiles(installed=settings.charging_profiles)
         self.records: dict[str, TransactionRecord] = {}
         """Transactions whose end the CSMS has not answered yet, by local id."""
@@ -194,6 +201,7 @@ class Station:
                 for connector in self.connectors:
                     connector.charger.watch(self._charger_changed(connector))
                 resume(self)
+                put_back(self)
                 self.metering.reset_aligned()
                 if self.life is not None:
                     self._living = self._group.create_task(self.life.run())

@@ -3,7 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evcharging.domain.authorization import AuthStatus, IdTagInfo
-from evcharging.domain.authorization_store import ListEntry, ListOutcome, ListUpdate, StationAuthorization
+from evcharging.domain.authorization_store import (
+    NO_LIST,
+    ListEntry,
+    ListOutcome,
+    ListUpdate,
+    StationAuthorization,
+)
 
 NOW = 1_000.0
 ACCEPTED = IdTagInfo(AuthStatus.ACCEPTED)
@@ -145,3 +151,18 @@ def test_versions_of_differential_updates_only_rise_and_sizes_hold(updates):
             assert store.list_version == (version if store.entries else 0)
         else:
             assert (store.list_version, dict(store.entries)) == before
+
+
+def test_a_list_goes_on_at_a_station_that_is_made_anew():
+    before = listed(3, A=ACCEPTED, B=BLOCKED)
+    store = StationAuthorization(local_list=before.local_list)
+    assert (store.list_version, store.known("b", NOW)) == (3, BLOCKED)
+    assert store.update_list(4, DIFFERENTIAL, [ListEntry("B", None)]) is ListOutcome.ACCEPTED
+    assert set(store.entries) == {"a"}
+    assert set(before.entries) == {"a", "b"}
+
+
+def test_a_list_without_entries_is_none():
+    store = listed(3, A=ACCEPTED)
+    assert store.update_list(4, FULL, []) is ListOutcome.ACCEPTED
+    assert store.local_list is NO_LIST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,16 @@ class Configuration:
             except ValueError as error:
                 raise ValueError(f"{key.name}: {error}") from None
 
+    def put_back(self, values: Mapping[str, str]) -> None:
+        """Take what the CSMS had changed before the station was made anew; what makes no sense any more is left out."""
+        for name, value in values.items():
+            key = KEYS.get(name.lower())
+            if key is None or key.write is None:
+                continue
+            with contextlib.suppress(ValueError):
+                key.write(self, value)
+                self._keep(key, value)
+
     def get(self, names: Sequence[str] | None) -> dict[str, Any]:
         """Answer GetConfiguration: the keys named, or all. Raises CallRejected for more than a station takes."""
         if not names:
@@ -57,9 +68,14 @@ class Configuration:
             key.write(self, value)
         except ValueError:
             return "Rejected"
+        self._keep(key, value)
         if key.after is not None:
             key.after(self.station)
         return "RebootRequired" if key.reboot else "Accepted"
+
+    def _keep(self, key: Key, value: str) -> None:
+        if key.read is not None:  # what may only be written is a password
+            self.station.configured = {**self.station.configured, key.name: value}
 
     def _shown(self, key: Key) -> dict[str, Any]:
         shown: dict[str, Any] = {"key": key.name, "readonly": key.readonly}

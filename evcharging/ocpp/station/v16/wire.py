@@ -77,6 +77,8 @@ class WireV16:
             station.parameters.sample_interval_s = profile.meter_interval_s
             station.parameters.heartbeat_interval_s = profile.heartbeat_interval_s
         self.configuration.begin_with(station.settings.configuration)
+        if station.settings.orders is not None:
+            self.configuration.put_back(station.settings.orders.configuration)
         self._operations = Operations(station, self.configuration)
 
     def boot(self, reason: str) -> Request:

@@ -6,6 +6,7 @@ they stand. Names are compared without regard to case, as the standard's CiStrin
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,6 +60,16 @@ class DeviceModel:
             except ValueError as error:
                 raise ValueError(f"{variable.label}: {error}") from None
 
+    def put_back(self, values: Mapping[str, str]) -> None:
+        """Take what the CSMS had set before the station was made anew; what makes no sense any more is left out."""
+        for label, value in values.items():
+            variable = _BY_LABEL.get(label.lower())
+            if variable is None or variable.write is None:
+                continue
+            with contextlib.suppress(ValueError):
+                variable.write(self._station, value)
+                self._keep(variable, value)
+
     def get(self, asked: Mapping[str, Any]) -> Payload:
         """Answer one of GetVariables."""
         answer: Payload = {"component": asked["component"], "variable": asked["variable"]}
@@ -85,6 +96,7 @@ class DeviceModel:
             variable.write(self._station, asked["attributeValue"])
         except ValueError as error:
             return _rejected(answer, "InvalidValue", str(error))
+        self._keep(variable, asked["attributeValue"])
         if variable.after is not None:
             variable.after(self._station)
         return {"attributeStatus": "Accepted", **answer}
@@ -97,6 +109,10 @@ class DeviceModel:
             if (base != _WRITABLE or variable.mutability != "ReadOnly")
             and (base != _SUMMARY or variable.name in _AVAILABILITY)
         ]
+
+    def _keep(self, variable: Variable, value: str) -> None:
+        if variable.read is not None:  # what may only be written is a password
+            self._station.configured = {**self._station.configured, variable.label: value}
 
     def _find(self, asked: Mapping[str, Any]) -> Variable | str:
         """The variable asked for, or the status that says why there is none."""

@@ -102,6 +102,8 @@ class WireV201:
         parameters.sampled = measured(parameters.sampled)
         parameters.ended_sampled = ("Energy.Active.Import.Register",)
         self.device_model.begin_with(station.settings.configuration)
+        if station.settings.orders is not None:
+            self.device_model.put_back(station.settings.orders.configuration)
         self._operations = Operations(station, self.device_model)
 
     def boot(self, reason: str) -> Request:

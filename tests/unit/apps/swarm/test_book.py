@@ -14,7 +14,7 @@ from evcharging.bus.memory import MemoryBus, dropping_acks, unreachable
 from evcharging.bus.replay import replay
 from evcharging.messages.network import SwarmState, SwarmStatus
 from evcharging.messages.topics import SWARM_STATUS
-from evcharging.ocpp.station.interfaces import StationSnapshot
+from evcharging.ocpp.station.interfaces import StandingOrders, StationSnapshot
 from tests.support.bus import until
 
 from .conftest import AT
@@ -101,6 +101,29 @@ async def test_a_message_that_waits_for_its_answer_is_said_unless_it_is_a_mere_m
     rig.queues["S-1"].append({"key": 2, "kind": "end"})
     rig.book.mark("S-1")
     assert len((await rig.until_said(2))[-1].handover.queue) == 2
+
+
+async def test_what_the_csms_has_set_is_known_to_be_unsaid_until_it_was_said(rig):
+    rig.open()
+    await rig.until_said(1)
+    assert not rig.book.set_anew("S-1")
+    rig.change(orders=StandingOrders({"ConnectionTimeOut": "11"}))
+    assert rig.book.set_anew("S-1")
+    await rig.book.written("S-1")
+    assert not rig.book.set_anew("S-1")
+    said = (await rig.said())[-1].handover.orders
+    assert said.configuration == {"ConnectionTimeOut": "11"}
+    rig.change(orders=None)
+    assert rig.book.set_anew("S-1")
+    assert not rig.book.set_anew("S-2")
+
+
+async def test_what_the_csms_has_set_makes_another_station_of_it(rig):
+    rig.open()
+    await rig.until_said(1)
+    rig.change(orders=StandingOrders(inoperative=frozenset({1})))
+    rig.book.mark("S-1")
+    assert (await rig.until_said(2))[-1].handover.orders.inoperative == (1,)
 
 
 async def test_what_is_urgent_is_said_even_if_it_looks_the_same(rig):

@@ -41,9 +41,13 @@ class Book:
         self.has_it = asyncio.Event()
         self.asked: list[str] = []
         self.speaks_for = {"S-1"}
+        self.changed: set[str] = set()
 
     def __contains__(self, station_id: str) -> bool:
         return station_id in self.speaks_for
+
+    def set_anew(self, station_id: str) -> bool:
+        return station_id in self.changed
 
     async def written(self, station_id: str) -> None:
         self.asked.append(station_id)
@@ -152,6 +156,19 @@ async def test_everything_else_goes_at_once(rig, data):
     gated, socket = await rig.opened()
     gated.send(data)
     assert socket.sent == [data]
+
+
+async def test_an_answer_to_what_the_csms_has_set_waits_until_the_log_has_it_and_calls_pass(rig):
+    gated, socket = await rig.opened()
+    rig.book.changed.add("S-1")
+    answer = orjson.dumps([3, "1", {"status": "Accepted"}])
+    gated.send(answer)
+    gated.send(call("Heartbeat"))
+    await settle()
+    assert socket.sent == [call("Heartbeat")]
+    rig.book.has_it.set()
+    await settle()
+    assert socket.sent == [call("Heartbeat"), answer]
 
 
 async def test_without_the_lease_a_frame_cuts_the_socket_instead(rig):

@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 
 from evcharging.apps.swarm.handover import Past, before_it_began, handover_of, past_of, policy_of, state_of
+from evcharging.domain.authorization import AuthStatus, IdTagInfo
+from evcharging.domain.authorization_store import LocalList
 from evcharging.domain.battery import PowerCurve
 from evcharging.domain.charging_profiles import ChargingProfile, Installed, Kind, Period, Purpose, RateUnit, Schedule
 from evcharging.domain.vehicle import Taper, VehicleSpec
 from evcharging.messages.network import SwarmState
-from evcharging.ocpp.station.interfaces import ConnectorSnapshot, ConnectorState, StillThere
+from evcharging.ocpp.station.interfaces import ConnectorSnapshot, ConnectorState, StandingOrders, StillThere
 
 VEHICLE = VehicleSpec(64.0, 7.36, 0.25, Taper.LINEAR, dc_peak_kw=90.0)
 
@@ -58,6 +60,21 @@ def test_what_the_csms_installed_holds_at_the_next_worker_too(idle, a_status):
     installed = (Installed(1, ChargingProfile(7, 2, Purpose.TX, Kind.RELATIVE, schedule, transaction_id=7)),)
     told = told_of(a_status, replace(idle, charging_profiles=installed))
     assert past_of(told).charging_profiles == installed
+
+
+def test_what_else_the_csms_set_holds_at_the_next_worker_too(idle, a_status):
+    listed = LocalList(7, {"abc": IdTagInfo(AuthStatus.BLOCKED, None, "FLEET")})
+    orders = StandingOrders({"ConnectionTimeOut": "11"}, listed, frozenset({1}))
+    told = told_of(a_status, replace(idle, orders=orders))
+    past = past_of(told)
+    assert past.orders == orders
+    assert before_it_began("S-1", "default", past).orders == orders
+    assert past_of(told, ocpp_version="2.0.1").orders is None
+
+
+def test_a_station_at_which_nothing_was_set_says_nothing_of_it(idle, a_status):
+    assert b"orders" not in told_of(a_status, idle).to_json()
+    assert past_of(told_of(a_status, idle)).orders is None
 
 
 def test_what_was_said_in_one_version_of_ocpp_is_not_said_in_another_but_the_meter_goes_on(record, a_status):

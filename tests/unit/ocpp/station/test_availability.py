@@ -73,3 +73,35 @@ async def test_a_connector_that_is_not_there_is_rejected():
     async with living() as world:
         assert await change(world, 2, "Inoperative") == "Rejected"
         assert await change(world, -1, "Operative") == "Rejected"
+
+
+async def test_maintenance_puts_nothing_back_in_service_that_the_csms_wants_out():
+    async with living(connectors=2) as world:
+        await change(world, 2, "Inoperative")
+        asked = {"location": "ftp://host/v2.bin", "retrieveDate": "2025-06-16T00:00:00Z"}
+        await world.csms.call("UpdateFirmware", asked)
+        await world.clock.advance(60.0)
+        assert (world.csms.statuses(1)[-1], world.csms.statuses(2)[-1]) == ("Available", "Unavailable")
+        await change(world, 0, "Inoperative")
+        await world.csms.call("UpdateFirmware", asked)
+        await world.clock.advance(60.0)
+        assert [world.csms.statuses(number)[-1] for number in (0, 1, 2)] == ["Unavailable"] * 3
+
+
+async def test_what_is_out_of_service_for_maintenance_is_nothing_the_csms_has_set():
+    async with living() as world:
+        asked = {"location": "ftp://host/v2.bin", "retrieveDate": "2025-06-16T00:00:00Z"}
+        await world.csms.call("UpdateFirmware", asked)
+        await world.clock.advance(3.0)
+        assert world.csms.statuses(1)[-1] == "Unavailable"
+        assert world.station.snapshot().orders is None
+
+
+async def test_what_the_csms_takes_out_of_service_during_maintenance_stays_out_after_it():
+    async with living(connectors=2) as world:
+        asked = {"location": "ftp://host/v2.bin", "retrieveDate": "2025-06-16T00:00:00Z"}
+        await world.csms.call("UpdateFirmware", asked)
+        await world.clock.advance(3.0)
+        assert await change(world, 2, "Inoperative") == "Accepted"
+        await world.clock.advance(60.0)
+        assert (world.csms.statuses(1)[-1], world.csms.statuses(2)[-1]) == ("Available", "Unavailable")

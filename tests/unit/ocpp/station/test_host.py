@@ -13,6 +13,7 @@ from evcharging.ocpp.station.interfaces import (
     Backoff,
     ConnectorSnapshot,
     ConnectorState,
+    StandingOrders,
     StationSettings,
     StationSnapshot,
     TransactionRecord,
@@ -202,16 +203,18 @@ async def test_a_calm_minute_lets_the_pauses_begin_anew():
         assert rig.host.counts().broken == 0
 
 
-async def test_a_station_that_broke_goes_on_with_its_register_and_its_transaction():
+async def test_a_station_that_broke_goes_on_with_its_register_its_transaction_and_what_the_csms_set():
     record = TransactionRecord("S-1", 1, "t-1", "ABC123", 900.0, 100, 150, transaction_id=7)
     async with a_host() as rig:
         rig.start(1)
         await settle()
         connector = ConnectorSnapshot(1, ConnectorState.CHARGING, 7.0, 150.5, 0.4, 32.0, record)
-        rig.made[0].seen = replace(EMPTY, connectors=(connector,))
+        orders = StandingOrders({"ConnectionTimeOut": "11"})
+        rig.made[0].seen = replace(EMPTY, connectors=(connector,), orders=orders)
         rig.made[0].fail(RuntimeError("a bug"))
         await settle()
         await rig.clock.move(1.0)
+        assert rig.made[1].settings.orders == orders
         assert rig.made[1].settings.register_wh == (150.5,)
         assert rig.made[1].settings.resume == (record,)
 
