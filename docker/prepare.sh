@@ -8,8 +8,9 @@ umask 077
 file=.env
 touch "$file"
 
+# 40 characters: the most that OCPP lets a station's password have.
 keep_or_make_up() {
-  grep -q "^$1=." "$file" || set_to "$1" "$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')"
+  grep -q "^$1=." "$file" || set_to "$1" "$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')"
 }
 
 set_to() {

@@ -12,6 +12,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 
 from evcharging.apps.runtime.http import is_loopback
 from evcharging.apps.runtime.kafka import KafkaServiceSettings
+from evcharging.domain.station_password import too_short_or_long
 from evcharging.mqtt.address import MqttAddress
 from evcharging.mqtt.discovery import DISCOVERY_PREFIX
 from evcharging.mqtt.protocol import BadAddress
@@ -49,7 +50,7 @@ class GatewaySettings(KafkaServiceSettings):
         False, description="let in stations that nobody registered; on loopback, or with --station-password"
     )
     station_password: SecretStr | None = Field(
-        None, description="Basic password of stations that nobody registered; unset: none is asked"
+        None, description="Basic password of stations that nobody registered, 16 to 64 characters; unset: none is asked"
     )
     database_url: SecretStr | None = Field(None, description="sqlite:///file or postgresql://…; wins over --db-path")
     db_path: Path = Field(Path("gateway.db"), description="SQLite file")
@@ -114,6 +115,14 @@ class GatewaySettings(KafkaServiceSettings):
         if too_long is not None:
             raise ValueError(f"a vendor id has {LONGEST_VENDOR_ID} characters at most, got {too_long[:40]!r}…")
         return known_vendors
+
+    @field_validator("station_password")
+    @classmethod
+    def _long_enough(cls, password: SecretStr | None) -> SecretStr | None:
+        wrong = None if password is None else too_short_or_long(len(password))
+        if wrong is not None:
+            raise ValueError(wrong)
+        return password
 
     @field_validator("mqtt")
     @classmethod

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from evcharging.domain.charging_schedules import RateUnit
+from evcharging.domain.station_password import STATION_LENGTHS
 from evcharging.ocpp.station.key_values import boolean, measurands_of, shown, whole
 from evcharging.ocpp.station.v16.meter_values import MEASURANDS
 
@@ -134,7 +135,7 @@ def _rotation(text: str) -> None:
 
 
 def _authorization_key(configuration: Configuration, text: str) -> None:
-    if not 16 <= len(text) <= 40 or not text.isascii() or not text.isprintable():
+    if len(text) not in STATION_LENGTHS or not text.isascii() or not text.isprintable():
         raise ValueError("expected 16 to 40 printable characters")
     configuration.station.link.password = text
 

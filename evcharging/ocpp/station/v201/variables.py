@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from evcharging.domain.station_password import STATION_LENGTHS
 from evcharging.ocpp.station.key_values import boolean, measurands_of, shown, whole
 from evcharging.ocpp.station.v201.meter_values import MEASURANDS
 from evcharging.ocpp.timestamps import timestamp
@@ -23,7 +24,6 @@ __all__ = ["MOST_ITEMS", "VARIABLES", "Variable"]
 
 MOST_ITEMS: Final = 50
 """Variables in one GetVariables or SetVariables."""
-BASIC_AUTH_LENGTHS: Final = range(16, 41)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _rate_units(station: Station) -> str:
 
 
 def _password(station: Station, text: str) -> None:
-    if len(text) not in BASIC_AUTH_LENGTHS or not text.isascii() or not text.isprintable():
+    if len(text) not in STATION_LENGTHS or not text.isascii() or not text.isprintable():
         raise ValueError("expected 16 to 40 printable characters")
     station.link.password = text
 

@@ -63,6 +63,27 @@ async def test_a_password_is_shown_and_stored_nowhere(web, capfd):
     assert "argon2" not in repr(row)
 
 
+@pytest.mark.parametrize("password", ["x", "fifteen-letters", PASSWORD * 4])
+async def test_a_password_of_a_length_that_ocpp_does_not_have_is_refused_and_not_shown(web, password):
+    for answer in (
+        await web.http.post(STATIONS, json={"cp_id": "CP-100", "password": password, "security_profile": 1}),
+        await web.http.put(f"{STATIONS}/CP-100", json={"password": password}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        (problem,) = answer.json()["errors"]
+        assert problem["pointer"] == "#/password"
+        assert problem["detail"].startswith(f"got {len(password)} character")
+        assert "expected 16 to 64" in problem["detail"]
+        assert f'"{password}"' not in answer.text
+    assert (await web.http.get(f"{STATIONS}/CP-100")).status_code == 404
+
+
+@pytest.mark.parametrize("length", [16, 40, 64])
+async def test_a_password_as_long_as_ocpp_asks_for_is_taken(web, length):
+    body = {"cp_id": "CP-100", "password": "p" * length, "security_profile": 1}
+    assert (await web.http.post(STATIONS, json=body)).status_code == 201
+
+
 async def test_registering_again_changes_it_and_keeps_a_password_that_is_left_out(web):
     await web.http.post(STATIONS, json={"cp_id": "CP-100", "password": PASSWORD, "security_profile": 1})
     async with hearing(web) as heard:
@@ -88,6 +109,7 @@ async def test_a_security_profile_with_basic_authentication_needs_a_password(web
         {"cp_id": "CP-100", "security_profile": 4},
         {"cp_id": "CP-100", "boot_status": "Maybe"},
         {"cp_id": "CP-100", "password": ""},
+        {"cp_id": "CP-100", "password": 1},
         {"cp_id": "CP-100", "heartbeat_interval_s": 0},
         {"cp_id": "CP-100", "configuration": {"a": 1}},
         {"cp_id": "CP-100", "colour": "red"},

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from evcharging.apps.ocpp_gateway.central_system_terms import CentralSystemTerms
 from evcharging.apps.ocpp_gateway.settings import GatewaySettings
+from evcharging.apps.runtime.errors import UsageError
 
 
 def test_defaults_are_those_of_the_documentation() -> None:
@@ -30,7 +31,18 @@ def test_strangers_from_other_machines_must_know_a_password(fields: dict[str, bo
     with pytest.raises(ValidationError, match="--station-password"):
         GatewaySettings(host="192.0.2.1", **fields)  # type: ignore[arg-type]
 
-    GatewaySettings(host="192.0.2.1", station_password="shared", **fields)  # type: ignore[arg-type]
+    GatewaySettings(host="192.0.2.1", station_password="shared-by-all-of-them", **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("password", ["x", "fifteen-letters", "far-too-long-" * 5])
+def test_a_password_of_a_length_that_ocpp_does_not_have_is_refused_and_not_shown(password: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        GatewaySettings.load(["--station-password", password], environ={})
+    told = str(refused.value)
+    assert told.startswith("--station-password (OCPP_GATEWAY_STATION_PASSWORD): ")
+    assert f"got {len(password)} character" in told
+    assert f"{password!r}" not in told
+    assert password == "x" or password not in told
 
 
 def test_registered_stations_may_come_from_other_machines() -> None:
@@ -48,9 +60,10 @@ def test_tls_needs_a_certificate() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    settings = GatewaySettings(station_password="pa55", database_url="postgresql://u:s3cret@db/x")  # type: ignore[arg-type]
+    password = "known-to-the-stations"
+    settings = GatewaySettings(station_password=password, database_url="postgresql://u:s3cret@db/x")  # type: ignore[arg-type]
 
-    assert "pa55" not in repr(settings)
+    assert password not in repr(settings)
     assert "s3cret" not in repr(settings)
     assert settings.database == "postgresql://u:s3cret@db/x"
 
