@@ -12,12 +12,14 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
+from ocpp.v16 import call as call16
 
 from evcharging.apps.broker.apache import ApacheKafka
 from evcharging.apps.broker.jars import kafka_jars
@@ -31,7 +33,9 @@ from tests.support.swarm import Csms, SwarmRig, registers_of
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "kafka"
-STATIONS = [f"PY-SIM-{number:04}" for number in range(1, 13)]
+EAGER_ONES = [f"PY-SIM-{number:04}" for number in range(1, 13)]
+QUIET_ONES = [f"PY-SIM-{number:04}" for number in range(101, 109)]
+STATIONS = EAGER_ONES + QUIET_ONES
 BACK_WITHIN_S = 15.0
 EAGER = """
 pause_s: [0.5, 1.5]
@@ -157,7 +161,8 @@ async def swarm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Swarm
         await bus.start()
         swarm = Swarm(bus, central, csms, kafka.bootstrap, folder)
         try:
-            await swarm.rig.desire(*STATIONS, profile="eager")
+            await swarm.rig.desire(*EAGER_ONES, profile="eager")
+            await swarm.rig.desire(*QUIET_ONES, profile="no-transactions")
             for name, worker in swarm.workers.items():
                 await worker.start()
                 await swarm.until_ready(name)
@@ -184,6 +189,44 @@ async def test_the_stations_of_a_killed_worker_are_back_in_time_and_go_on_with_t
     assert {swarm.csms.stops[number].get("reason", "Local") for number in left_open} == {"Local"}
     assert [number for number in left_open if swarm.csms.told_at.get(number, 0.0) >= killed_at] != []
     assert swarm.csms.faults() == []
+    await swarm.workers["w1"].start()
+    await swarm.until_ready("w1")
+    await swarm.until_shared()
+
+
+async def test_what_the_csms_set_outlives_the_worker_that_answered_it(swarm: Swarm) -> None:
+    mine = (await swarm.until_shared())["w1"] & set(QUIET_ONES)
+    assert mine
+    blocked = {"id_tag": "LISTED", "id_tag_info": {"status": "Blocked"}}
+    expiry = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
+
+    async def order(station_id: str) -> None:
+        for request in (
+            call16.ReserveNow(connector_id=1, expiry_date=expiry, id_tag="MINE", reservation_id=5),
+            call16.SendLocalList(list_version=4, update_type="Full", local_authorization_list=[blocked]),
+            call16.ChangeConfiguration(key="ConnectionTimeOut", value="11"),
+        ):
+            assert (await swarm.central.peers[station_id][-1].call(request)).status == "Accepted"
+
+    half = sorted(mine)[::2]
+    for station_id in half:
+        out = call16.ChangeAvailability(connector_id=1, type="Inoperative")
+        assert (await swarm.central.peers[station_id][-1].call(out)).status == "Accepted"
+    await asyncio.gather(*map(order, mine - set(half)))
+    await swarm.workers["w1"].kill()
+    await swarm.until("all its stations are the other's", taken_over_by("w2", mine), BACK_WITHIN_S)
+    for station_id in mine:
+        peer = swarm.central.peers[station_id][-1]
+        told = await peer.next("StatusNotification", lambda one: one["connector_id"] == 1)
+        assert told["status"] == ("Unavailable" if station_id in half else "Reserved")
+        back = call16.ChangeAvailability(connector_id=1, type="Operative")
+        if station_id in half:
+            assert (await peer.call(back)).status == "Accepted"
+            continue
+        configuration = await peer.call(call16.GetConfiguration(key=["ConnectionTimeOut"]))
+        assert configuration.configuration_key[0]["value"] == "11"
+        assert (await peer.call(call16.GetLocalListVersion())).list_version == 4
+        assert (await peer.call(call16.CancelReservation(reservation_id=5))).status == "Accepted"
     await swarm.workers["w1"].start()
     await swarm.until_ready("w1")
     await swarm.until_shared()
