@@ -26,6 +26,7 @@ from evcharging.apps.ev_central.effects import Effects
 from evcharging.apps.ev_central.prices import Prices
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.view import NetworkView
+from evcharging.apps.runtime.garbage import collected_seldom
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.bus.consumer import Consumer
 from evcharging.bus.create import create_bus
@@ -208,4 +209,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(uvloop.run(main()))
+    with collected_seldom():  # as in the service
+        sys.exit(uvloop.run(main()))
