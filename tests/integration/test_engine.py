@@ -14,8 +14,8 @@ from evcharging.domain.states import ChargePointState
 from evcharging.messages.charge_points import Status, StatusSource
 from evcharging.messages.commands import CommandAction, CommandOutcome
 from evcharging.messages.envelope import Event
-from evcharging.messages.network import SiteSignal
-from evcharging.messages.topics import SITE_SIGNALS, STATUS
+from evcharging.messages.network import OcppConfig, SiteSignal
+from evcharging.messages.topics import OCPP_CONFIG, SITE_SIGNALS, STATUS
 from tests.support.engine import EngineRig, a_rig, assert_adds_up, new_cp_id
 
 ACTIVATED, SUPPLYING, FAULT = ChargePointState.ACTIVATED, ChargePointState.SUPPLYING, ChargePointState.FAULT
@@ -280,3 +280,18 @@ async def test_an_engine_does_not_start_under_the_id_of_a_station_that_is_connec
     with pytest.raises(UsageError, match=rf"--cp-id: under {cp_id} an OCPP station is connected; take another id"):
         await rig.engine(cp_id=cp_id)
     rig.lives.clear()  # it has ended
+
+
+async def test_an_engine_does_not_start_under_the_id_of_a_registered_station_until_that_is_withdrawn(
+    rig: EngineRig, cp_id: str
+):
+    registration = OcppConfig(ts=datetime.now(UTC), cp_id=cp_id)
+    await rig.bus.publish(Event(OCPP_CONFIG, registration, "registered", "central"))
+    with pytest.raises(UsageError, match=rf"--cp-id: under {cp_id} an OCPP station is registered, which may connect"):
+        await rig.engine(cp_id=cp_id)
+    assert rig.statuses(cp_id) == []
+    rig.lives.clear()  # it has ended
+    withdrawn = registration.model_copy(update={"deleted": True})
+    await rig.bus.publish(Event(OCPP_CONFIG, withdrawn, "withdrawn", "central"))
+    await rig.engine(cp_id=cp_id)
+    await rig.status(cp_id, ACTIVATED)

@@ -125,7 +125,8 @@ class EngineHost:
         """Live until ``stop`` is set, then end every session and say goodbye. A cancellation says nothing, as a kill.
 
         Raises:
-            UsageError: a CAN interface cannot be opened, or an OCPP station is connected under one of the ids.
+            UsageError: a CAN interface cannot be opened, or an OCPP station is connected or registered under one of the
+                ids.
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._bus.stop)
@@ -161,11 +162,16 @@ class EngineHost:
         return await read_past(self._bus, self.cp_ids, source=self._source, now=began.wall)
 
     def _require_free_ids(self, memory: Memory) -> None:
-        taken = [cp_id for cp_id in self.cp_ids if memory.past_of(cp_id).station_connected]
-        if taken:
+        pasts = {cp_id: memory.past_of(cp_id) for cp_id in self.cp_ids}
+        if taken := [cp_id for cp_id, past in pasts.items() if past.station_connected]:
             raise UsageError(
                 f"--cp-id: under {', '.join(taken[:10])} an OCPP station is connected; take another id, "
                 "or disconnect the station first"
+            )
+        if taken := [cp_id for cp_id, past in pasts.items() if past.station_registered]:
+            raise UsageError(
+                f"--cp-id: under {', '.join(taken[:10])} an OCPP station is registered, which may connect at any time; "
+                "take another id, or withdraw the registration first (DELETE /api/v1/ocpp-stations/{cp_id} at Central)"
             )
 
     async def _open_units(self, memory: Memory, stack: contextlib.AsyncExitStack) -> VirtualChargers:

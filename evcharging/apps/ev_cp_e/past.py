@@ -1,4 +1,4 @@
-"""Reads from the log what an engine's charge points had said before: statuses, replies, telemetry where it matters.
+"""Reads from the log what an engine's charge points had said before, and whether their ids are stations' by now.
 
 Telemetry is the bulk of the log, so it is read only where a session was left open, ten minutes back, and further back
 only where nothing of that session is found there.
@@ -16,7 +16,7 @@ from evcharging.apps.ev_cp_e.recovery import Memory
 from evcharging.bus.protocol import Bus, Position, Since, Start
 from evcharging.bus.replay import replay
 from evcharging.messages.commands import LONGEST_EXPIRY_S
-from evcharging.messages.topics import REPLIES, STATUS, TELEMETRY, Topic
+from evcharging.messages.topics import OCPP_CONFIG, REPLIES, STATUS, TELEMETRY, Topic
 
 __all__ = ["LOOK_BACK", "read_past"]
 
@@ -44,7 +44,7 @@ async def read_past(bus: Bus, cp_ids: Iterable[str], *, source: str, now: dateti
             memory.take(received)
 
     commanded = now - timedelta(seconds=LONGEST_EXPIRY_S) - CLOCKS_APART
-    await read({STATUS: Position.BEGINNING, REPLIES: Since(commanded)})
+    await read({STATUS: Position.BEGINNING, OCPP_CONFIG: Position.BEGINNING, REPLIES: Since(commanded)})
     if memory.open_since():
         await read({TELEMETRY: Since(now - LOOK_BACK)})
     if bare := memory.without_telemetry():

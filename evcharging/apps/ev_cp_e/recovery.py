@@ -1,8 +1,8 @@
 """What an engine had said before it was stopped or killed, read from the log: the only memory it has.
 
-`Memory` takes records of ``cp.status``, ``cp.telemetry`` and ``central.replies`` in the order of the log and answers,
-for each charge point, with a `Past`. It reads no log itself and decides nothing: whether a session goes on is for the
-charge point to say when it has heard its charger.
+`Memory` takes records of ``cp.status``, ``cp.telemetry`` and ``central.replies`` in the order of the log, and those of
+``ocpp.config`` that say whose the ids are; it answers, for each charge point, with a `Past`. It reads no log itself and
+decides nothing: whether a session goes on is for the charge point to say when it has heard its charger.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState
 from evcharging.messages.charge_points import Status, StatusDetail, StatusSource, Telemetry
 from evcharging.messages.commands import Reply
 from evcharging.messages.envelope import Event, Received
+from evcharging.messages.network import OcppConfig
 from evcharging.messages.topics import REPLIES, STATUS
 
 __all__ = ["Memory", "OpenSession", "Past"]
@@ -59,6 +60,7 @@ class Past:
         state: the last state anyone reported, None where nobody did.
         stop_stands: whether an administrative stop is in force.
         station_connected: whether the id is a connected OCPP station's.
+        station_registered: whether a station may connect under the id at any time: it is registered, no engine has it.
         open_session: a session that has not ended.
         register_wh: the highest register reading on record, None without one.
         ended: the end statuses on record by session, the last `SESSIONS_REMEMBERED` of them, oldest first.
@@ -68,6 +70,7 @@ class Past:
     state: ChargePointState | None = None
     stop_stands: bool = False
     station_connected: bool = False
+    station_registered: bool = False
     open_session: OpenSession | None = None
     register_wh: Decimal | None = None
     ended: dict[str, Event[Status]] = field(default_factory=dict)
@@ -96,6 +99,8 @@ class Memory:
                 life.take_status(status, Event(STATUS, status, received.id, self._source, received.traceparent))
             case Telemetry() as telemetry:
                 life.take_telemetry(telemetry)
+            case OcppConfig() as config:
+                life.past.station_registered = not (config.deleted or config.held_by_engine)
             case Reply() as reply:
                 life.past.answered[reply.command_id] = Event(
                     REPLIES, reply, received.id, self._source, received.traceparent

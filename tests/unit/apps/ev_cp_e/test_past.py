@@ -12,6 +12,9 @@ from evcharging.bus.memory import MemoryBus
 from evcharging.bus.memory_log import MemoryLog
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.commands import CommandAction
+from evcharging.messages.envelope import Event
+from evcharging.messages.network import OcppConfig
+from evcharging.messages.topics import OCPP_CONFIG
 from tests.support.charge_point import NOON, Bench
 
 
@@ -57,6 +60,14 @@ async def test_statuses_count_from_the_beginning_and_answers_as_long_as_commands
     past = (await read_past(log.bus, ["CP-001"], source="engine/next", now=NOON)).past_of("CP-001")
     assert past.state is ChargePointState.STOPPED
     assert list(past.answered) == [recent]
+
+
+async def test_registrations_count_from_the_beginning(log: Log):
+    log.seconds = (NOON - timedelta(days=30)).timestamp()
+    for cp_id in ("CP-001", "CP-002"):
+        await log.bus.publish(Event(OCPP_CONFIG, OcppConfig(ts=NOON, cp_id=cp_id), f"{cp_id}-registered", "central"))
+    memory = await read_past(log.bus, ["CP-001", "CP-003"], source="engine/next", now=NOON)
+    assert [memory.past_of(cp_id).station_registered for cp_id in ("CP-001", "CP-003")] == [True, False]
 
 
 async def test_an_open_session_is_found_with_its_telemetry(log: Log, bench: Bench):

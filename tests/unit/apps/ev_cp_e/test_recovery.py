@@ -15,7 +15,8 @@ from evcharging.domain.states import ChargePointState
 from evcharging.messages.charge_points import Status, StatusDetail, StatusSource
 from evcharging.messages.commands import CommandAction
 from evcharging.messages.envelope import Event, Received
-from evcharging.messages.topics import STATUS
+from evcharging.messages.network import OcppConfig
+from evcharging.messages.topics import OCPP_CONFIG, STATUS
 from tests.support.charge_point import NOON, Bench, past_of
 
 
@@ -223,6 +224,23 @@ class TestWhoseTheIdIs:
 
     def test_a_station_that_central_alone_still_tells_of_has_it(self):
         assert past_of([self.of_station(ChargePointState.FAULT, central=True)]).station_connected
+
+    @pytest.mark.parametrize(
+        ("registrations", "reserved"),
+        [
+            ([{}], True),
+            ([{}, {"deleted": True}], False),
+            ([{"deleted": True}, {}], True),
+            ([{"deleted": True, "held_by_engine": True}], False),
+            ([{"held_by_engine": True}], False),
+            ([{"held_by_engine": True}, {}], True),
+        ],
+    )
+    def test_a_registered_station_has_it_unless_an_engine_does(self, registrations, reserved):
+        said = [OcppConfig(ts=NOON, cp_id="CP-001", **fields) for fields in registrations]
+        events = [Event(OCPP_CONFIG, config, f"config-{number}", "central") for number, config in enumerate(said)]
+        assert past_of(events).station_registered is reserved
+        assert not past_of(events).station_connected
 
     def test_an_engine_that_spoke_last_has_it(self, bench: Bench):
         assert not past_of([self.of_station(ChargePointState.ACTIVATED), *bench.events]).station_connected
