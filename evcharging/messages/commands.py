@@ -66,7 +66,11 @@ class CommandOutcome(StrEnum):
 
 
 class Reply(Message):
-    """The answer to one command."""
+    """The answer to one command.
+
+    ``payload`` of an accepted START_SUPPLY at an OCPP station has ``connection_timeout_s`` where it is known for how
+    long the station waits for a vehicle.
+    """
 
     command_id: str = Field(min_length=1)
     cp_id: CpId

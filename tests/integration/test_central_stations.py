@@ -469,6 +469,22 @@ async def test_a_station_that_took_the_start_is_given_time_for_the_cable(central
     assert (await central.update("req-1", "FAILED")).reason == "start_timeout"
 
 
+async def test_a_station_whose_time_for_the_cable_is_known_is_given_that_time(central, station):
+    await central.request("req-1", "ST-1")
+    command = await central.command("START_SUPPLY")
+    payload = {"status": "Accepted", "connection_timeout_s": 30}
+    await central.reply(command, CommandOutcome.ACCEPTED, payload=payload)
+    async with asyncio.timeout(PATIENCE_S):
+        while await outcome_of(central, command) is None:
+            await a_moment()
+    await central.sweep.once()
+    central.clock.advance(34)
+    assert await central.sweep.once() == 0
+    central.clock.advance(2)
+    assert await central.sweep.once() == 1
+    assert (await central.update("req-1", "FAILED")).reason == "start_timeout"
+
+
 async def outcome_of(central: CentralRig, command: Command) -> str | None:
     async with central.database.begin() as transaction:
         return (await network.commands(transaction, [command.command_id]))[command.command_id].outcome

@@ -19,12 +19,14 @@ from evcharging.domain.states import ChargePointState
 from evcharging.messages.charge_points import Status
 from evcharging.messages.commands import CommandAction, CommandOutcome
 from evcharging.messages.network import TokenStatus
-from evcharging.messages.topics import STATUS, TELEMETRY
+from evcharging.messages.topics import REPLIES, STATUS, TELEMETRY
 from evcharging.ocpp.errors import CallFailed, CallRejected, CallTimedOut
 from evcharging.ocpp.timestamps import timestamp
 from evcharging.store.gateway import commands as taken_commands
 from evcharging.store.gateway import tables
+from tests.support.central import CentralRig, Clock, a_moment, make_rig
 from tests.support.central_system import Business, Station, business, until
+from tests.support.databases import migrated_sqlite
 
 T0 = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 FAST: dict[str, Any] = {"flush_s": 0.01, "leave_others_s": 0.05, "settle_s": 0.0, "hold_s": 2.0}
@@ -648,6 +650,83 @@ async def test_a_start_that_is_cancelled_before_it_began_is_ended_when_it_does(t
         await until(lambda: ("RemoteStopTransaction", {"transactionId": number}) in station.called)
         await station.stop(number, after(5), 1001, reason="Remote")
         assert (await until(lambda: ended(gateway, "s-1"))).reason == "driver_cancel"
+
+
+@pytest.mark.parametrize("free", ["Available", "Reserved"])
+async def test_a_start_whose_vehicle_never_comes_is_over_when_the_station_says_that_it_waits_no_more(
+    tmp_path: Path, free: str
+) -> None:
+    async with business(tmp_path) as gateway:
+        station = gateway.station()
+        await station.boot()
+        await gateway.order(CommandAction.START_SUPPLY, "CP-1", session_id="s-1", driver_id="d-1", id_tag="T")
+        await station.status("Preparing")
+        await station.status(free)
+        over = await until(lambda: ended(gateway, "s-1"))
+        assert (over.reason, over.state, over.detail.last_seq) == ("start_timeout", ChargePointState.ACTIVATED, 0)
+        assert "no vehicle was plugged in" in over.detail.text
+        number = (await station.start(T0, 1000, id_tag="T"))["transactionId"]
+        assert (await begun(gateway)).session_id != "s-1", "the card comes later: that is another session"
+        await gateway.call("CP-1", "ClearCache", {})
+        assert ("RemoteStopTransaction", {"transactionId": number}) not in station.called
+
+
+async def test_a_connector_that_is_left_while_a_start_is_on_its_way_says_nothing_of_the_start(tmp_path: Path) -> None:
+    async with business(tmp_path) as gateway:
+        station = gateway.station()
+        await station.boot()
+        await station.status("Preparing")
+
+        async def takes_it_after_all(_: Any) -> dict[str, Any]:
+            await station.status("Available")
+            await gateway.quiet()
+            return {"status": "Accepted"}
+
+        station.answers["RemoteStartTransaction"] = takes_it_after_all
+        await gateway.order(CommandAction.START_SUPPLY, "CP-1", session_id="s-1", driver_id="d-1", id_tag="T")
+        await station.start(T0, 1000, id_tag="T")
+        assert (await begun(gateway)).session_id == "s-1"
+        assert ended(gateway, "s-1") is None
+
+
+async def test_a_driver_at_whose_station_nobody_plugs_in_is_told_when_it_stops_waiting(tmp_path: Path) -> None:
+    log = MemoryLog()
+    central_database = await migrated_sqlite(tmp_path / "simulator.db")
+    central = await make_rig(log, central_database, WallClock())
+    async with business(tmp_path, log=log) as gateway, central.running():
+        station = gateway.station()
+        await station.boot()
+        await station.status("Available")
+        await until_known(central, "CP-1")
+        await central.request("req-1", "CP-1")
+        await until(lambda: station.called)
+        await station.status("Preparing")
+        await until(lambda: gateway.said(REPLIES))
+        await station.status("Available")
+        update = await central.update("req-1", "FAILED")
+        assert (update.reason, update.kwh) == ("start_timeout", 0.0)
+        assert "no vehicle was plugged in" in (update.detail or "")
+        await central.request("req-2", "CP-1")
+        await until(lambda: len(station.called) == 2)
+        await station.start(T0, 1000, id_tag=station.called[-1][1]["idTag"])
+        assert (await central.update("req-2", "IN_PROGRESS")).session_id == (await begun(gateway)).session_id
+    await central_database.close()
+
+
+class WallClock(Clock):
+    """The time as it is: the gateway has it too."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+    def timestamp(self) -> float:
+        return self().timestamp()
+
+
+async def until_known(central: CentralRig, cp_id: str) -> None:
+    async with asyncio.timeout(30):
+        while (await central.known_states()).get(cp_id) != "ACTIVATED":
+            await a_moment()
 
 
 async def test_an_operator_takes_a_station_out_of_service_ending_its_session_first(tmp_path: Path) -> None:

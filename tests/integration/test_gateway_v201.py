@@ -623,6 +623,17 @@ class TestOrders:
             )
             assert (await begun(gateway)).session_id == "S-1"
 
+    async def test_a_start_whose_vehicle_does_not_come_is_over_when_the_station_waits_no_more(
+        self, tmp_path: Path
+    ) -> None:
+        async with business(tmp_path) as gateway:
+            station = await booted(gateway)
+            await gateway.order(CommandAction.START_SUPPLY, "CP-1", connector_id=1, session_id="S-1", id_tag="D-TAG")
+            await station.status("Occupied")
+            await station.status("Available")
+            over = await ended(gateway, "S-1")
+            assert (over.reason, over.detail.last_seq) == ("start_timeout", 0)
+
     async def test_a_start_that_the_station_refuses_is_rejected(self, tmp_path: Path) -> None:
         async with business(tmp_path) as gateway:
             station = await booted(gateway)

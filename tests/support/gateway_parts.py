@@ -71,7 +71,15 @@ class Ground:
         self.writes = Writes(database, relay, owner=name, now=self.now, hold_s=0.2, told=self.said.append)
         self.authorization = Authorization(accept_unknown=False, now=self.now)
         self.announcements = Announcements(source=name, now=self.now, price_per_kwh=lambda: 0.5)
-        self.statuses = Statuses(self.announcements, send=self.said.append, doubt_s=60.0, monotonic=self.seconds)
+        self.freed: list[tuple[str, int]] = []
+        """Connectors that were free without having served whom their station waited for."""
+        self.statuses = Statuses(
+            self.announcements,
+            send=self.said.append,
+            doubt_s=60.0,
+            monotonic=self.seconds,
+            on_freed=lambda point, connector_id: self.freed.append((point.cp_id, connector_id)),
+        )
         self.metering = Metering(
             self.announcements,
             send=self.said.append,

@@ -16,7 +16,9 @@ __all__ = ["handle_reply"]
 REFUSED = (CommandOutcome.REJECTED, CommandOutcome.EXPIRED, CommandOutcome.NOT_CONNECTED, CommandOutcome.TIMEOUT)
 LONGEST_DESCRIPTION = 500
 STATION_BEGINS_WITHIN = timedelta(seconds=120)
-"""A station that has taken a remote start waits for the cable: ConnectionTimeOut, usually a minute or two."""
+"""A station that has taken a remote start waits for the cable: ConnectionTimeOut, usually a minute or two. So long it
+is waited for where the gateway does not know that setting of the station's."""
+LONGEST_WAIT_S = 600
 
 
 def handle_reply(work: Work, received: Received[Reply]) -> None:
@@ -35,7 +37,7 @@ def handle_reply(work: Work, received: Received[Reply]) -> None:
         return
     if reply.outcome not in REFUSED:
         if command.action == CommandAction.START_SUPPLY and session.source == StatusSource.OCPP.value:
-            session.start_deadline = max(session.start_deadline, reply.ts + STATION_BEGINS_WITHIN)
+            session.start_deadline = max(session.start_deadline, reply.ts + _begins_within(reply))
             work.changed(session)
         return
     if command.action == CommandAction.START_SUPPLY and session.phase is Phase.STARTING:
@@ -43,3 +45,10 @@ def handle_reply(work: Work, received: Received[Reply]) -> None:
         close_session(work, session, reason, traceparent=received.traceparent)
     elif command.action == CommandAction.STOP_SUPPLY and reply.error_code == "unknown_session":
         close_session(work, session, "engine_lost", traceparent=received.traceparent)
+
+
+def _begins_within(reply: Reply) -> timedelta:
+    told_s = (reply.payload or {}).get("connection_timeout_s")
+    if isinstance(told_s, int) and 0 < told_s <= LONGEST_WAIT_S:
+        return timedelta(seconds=told_s)
+    return STATION_BEGINS_WITHIN

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, OpenTransaction
 from evcharging.apps.ocpp_gateway.solar_share import SolarShare
+from evcharging.domain.end_reasons import EndReason
 from evcharging.domain.energy import WH_PER_KWH
 from evcharging.domain.states import WHOLE_CHARGE_POINT, ChargePointState, OcppStatus
 from evcharging.messages.charge_points import (
@@ -26,9 +27,12 @@ from evcharging.messages.charge_points import (
 )
 from evcharging.messages.envelope import Event, derived_id, random_id
 from evcharging.messages.topics import ALERTS, STATUS, TELEMETRY
+from evcharging.store.gateway.remote_starts import RemoteStartRow
 from evcharging.store.gateway.transactions import IntervalRow, TransactionRow
 
 __all__ = ["Announcements", "connectors_of"]
+
+NOBODY_CAME: Final = "no vehicle was plugged in before the station stopped waiting for one"
 
 
 class Announcements:
@@ -111,6 +115,20 @@ class Announcements:
         )
         end = "closed" if row.closed_by_gateway else "ended"
         return Event(STATUS, status, derived_id(f"{row.session_id}:{end}", "cp.status"), self.source)
+
+    def not_begun(self, point: ChargePoint, connector_id: int, order: RemoteStartRow) -> Event[Status]:
+        """A session that was ordered does not begin: its station no longer waits for a vehicle."""
+        status = self._status(
+            point,
+            connector_id,
+            point.state_of(connector_id),
+            previous=None,
+            reason=EndReason.START_TIMEOUT.value,
+            session_id=order.session_id,
+            connectors=connectors_of(point),
+            detail={"id_tag": order.id_tag, "driver_id": order.driver_id, "last_seq": 0, "text": NOBODY_CAME},
+        )
+        return Event(STATUS, status, derived_id(f"{order.session_id}:not_begun", "cp.status"), self.source)
 
     def telemetry(self, transaction: OpenTransaction, row: IntervalRow) -> Event[Telemetry]:
         """One interval of a session, with what was last measured."""

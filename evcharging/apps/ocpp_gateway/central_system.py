@@ -37,6 +37,7 @@ from evcharging.apps.ocpp_gateway.transaction_ends import TransactionEnds
 from evcharging.apps.ocpp_gateway.transaction_events_v201 import TransactionEvents
 from evcharging.apps.ocpp_gateway.transaction_starts import TransactionStarts
 from evcharging.apps.ocpp_gateway.transactions import Transactions
+from evcharging.apps.ocpp_gateway.unused_starts import UnusedStarts
 from evcharging.apps.ocpp_gateway.upkeep import Upkeep
 from evcharging.apps.ocpp_gateway.writes import StorageAway, Work, Writes
 from evcharging.apps.runtime.relay import OutboxRelay
@@ -119,7 +120,14 @@ class CentralSystem:
         self.announcements = Announcements(
             source=source, now=now, price_per_kwh=lambda: self.price.per_kwh, solar_share=solar_share
         )
-        self.statuses = Statuses(self.announcements, send=self._send, doubt_s=terms.doubt_s, monotonic=monotonic)
+        unused_starts = UnusedStarts(self.writes, self.announcements)
+        self.statuses = Statuses(
+            self.announcements,
+            send=self._send,
+            doubt_s=terms.doubt_s,
+            monotonic=monotonic,
+            on_freed=unused_starts.freed,
+        )
         self.boots = Boots(self.statuses, terms=boot_terms, now=now)
         self.metering = Metering(
             self.announcements,

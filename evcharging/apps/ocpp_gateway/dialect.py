@@ -62,6 +62,11 @@ class Dialect(Protocol):
         """What a station tells of its transactions, and must not lose."""
         ...
 
+    @property
+    def vehicle_timeout_key(self) -> str:
+        """The configuration key of how many seconds a station waits for the vehicle of a start."""
+        ...
+
     def start(self, *, id_tag: str, connector_id: int | None, remote_start_id: int) -> Ask:
         """Begin a transaction."""
         ...

@@ -47,6 +47,7 @@ class DialectV16:
     )
     begins_charging = frozenset(("RemoteStartTransaction", "ReserveNow"))
     transaction_messages = frozenset(("StartTransaction", "StopTransaction", "MeterValues"))
+    vehicle_timeout_key = "ConnectionTimeOut"
 
     def start(self, *, id_tag: str, connector_id: int | None, remote_start_id: int) -> Ask:
         """RemoteStartTransaction. 1.6 has no number for it; its idTag tells which transaction comes from it."""

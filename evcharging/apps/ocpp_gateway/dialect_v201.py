@@ -66,6 +66,7 @@ class DialectV201:
     )
     begins_charging = frozenset(("RequestStartTransaction", "ReserveNow"))
     transaction_messages = frozenset(("TransactionEvent", "MeterValues"))
+    vehicle_timeout_key = "TxCtrlr.EVConnectionTimeOut"
 
     def start(self, *, id_tag: str, connector_id: int | None, remote_start_id: int) -> Ask:
         """RequestStartTransaction; its number comes back with the transaction."""

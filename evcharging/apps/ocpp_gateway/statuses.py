@@ -21,6 +21,8 @@ from evcharging.store.upsert import upsert
 __all__ = ["Statuses"]
 
 FREE: Final = (OcppStatus.AVAILABLE, OcppStatus.RESERVED)
+WAITING: Final = (OcppStatus.PREPARING, OcppStatus.RESERVED)
+"""What a connector is while its station waits for a vehicle, or for whom it is kept."""
 NO_ERROR: Final = "NoError"
 
 
@@ -31,6 +33,7 @@ class Statuses:
         send: puts an event on the bus; called in order, never waits.
         doubt_s: a connector must be free so long for its open transaction to be closed.
         monotonic: seconds.
+        on_freed: is told of a connector that is free without having served whom its station waited for.
     """
 
     def __init__(
@@ -40,11 +43,13 @@ class Statuses:
         send: Callable[[Event[Any]], None],
         doubt_s: float,
         monotonic: Callable[[], float],
+        on_freed: Callable[[ChargePoint, int], None] = lambda _point, _connector_id: None,
     ) -> None:
         self._announcements = announcements
         self._send = send
         self._doubt_s = doubt_s
         self._monotonic = monotonic
+        self._on_freed = on_freed
         self._dirty: dict[tuple[str, int], dict[str, Any]] = {}
 
     @property
@@ -65,6 +70,8 @@ class Statuses:
             self.publish(point, connector_id, reason=_reason(report), previous=previous)
         else:
             point.unsaid.add(connector_id)  # whether a session is open there is not known yet
+        if before is not None and before.status in WAITING and report.status in FREE:
+            self._on_freed(point, connector_id)
 
     def doubt(self, point: ChargePoint, connector_id: int) -> None:
         """Begin, or end, to doubt the transaction on a connector by what was last said of it."""

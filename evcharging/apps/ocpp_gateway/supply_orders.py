@@ -24,7 +24,7 @@ from evcharging.domain.energy import WH_PER_KWH, exact_wh
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.commands import Command, CommandAction, CommandOutcome
 from evcharging.messages.envelope import Event
-from evcharging.store.gateway import remote_starts
+from evcharging.store.gateway import records, remote_starts
 from evcharging.store.gateway import transactions as store
 from evcharging.store.gateway.remote_starts import RemoteStartRow
 from evcharging.store.gateway.transactions import TransactionRow
@@ -114,13 +114,14 @@ class SupplyOrders:
         state = point.state_of(command.connector_id)
         if state in REFUSING:
             raise Refused(REFUSING[state], f"connector {command.connector_id} is {state.value}")
-        order = await self._note_start(command, session_id, id_tag, target_wh)
+        order, waits_s = await self._note_start(command, session_id, id_tag, target_wh, dialect.vehicle_timeout_key)
         ask = dialect.start(
             id_tag=id_tag, connector_id=command.connector_id or None, remote_start_id=order.remote_start_id
         )
         outcome = await self._calls.ask(point, dialect, ask)
         if outcome.outcome is CommandOutcome.ACCEPTED:
-            return outcome
+            told = {} if waits_s is None else {"connection_timeout_s": waits_s}
+            return accepted({**(outcome.payload or {}), **told}, record=outcome.record)
 
         async def withdraw(work: Work) -> None:
             # Whether a station that did not answer heard it is not known: should it begin, it is to end again.
@@ -133,9 +134,12 @@ class SupplyOrders:
         return Outcome(outcome.outcome, outcome.payload, outcome.error_code, outcome.error_description, record=withdraw)
 
     async def _note_start(
-        self, command: Command, session_id: str, id_tag: str, target_wh: Decimal | None
-    ) -> RemoteStartRow:
-        async def effect(work: Work) -> RemoteStartRow:
+        self, command: Command, session_id: str, id_tag: str, target_wh: Decimal | None, timeout_key: str
+    ) -> tuple[RemoteStartRow, int | None]:
+        """The start as it is noted, and how many seconds its station will wait for the vehicle, where that is known."""
+
+        async def effect(work: Work) -> tuple[RemoteStartRow, int | None]:
+            waits_s = _seconds(await records.configured(work.transaction, command.cp_id, timeout_key))
             for _ in range(NUMBERS_TRIED):
                 row = RemoteStartRow(
                     remote_start_id=self._new_number(),
@@ -150,12 +154,12 @@ class SupplyOrders:
                     expires_at=work.now + START_HOLDS,
                 )
                 if await remote_starts.add_remote_start(work.transaction, row):
-                    return row
+                    return row, waits_s
             raise RuntimeError(f"no free number for a start in {NUMBERS_TRIED} tries, or {command.command_id} is known")
 
-        row = await self._writes.do(effect)
+        row, waits_s = await self._writes.do(effect)
         self._authorization.expect(id_tag, row.expires_at)
-        return row
+        return row, waits_s
 
     async def _stop(self, point: ChargePoint, dialect: Dialect, command: Command) -> Outcome:
         session_id = _session_id(command)
@@ -238,6 +242,12 @@ def _session_id(command: Command) -> str:
 
 def _unknown(session_id: str) -> Refused:
     return Refused("unknown_session", f"no session {session_id!r} is known here")
+
+
+def _seconds(told: str | None) -> int | None:
+    """A number of seconds for which a start may be waited for; None where that was told otherwise, or not at all."""
+    seconds = int(told) if told is not None and told.isascii() and told.isdecimal() else 0
+    return seconds if 0 < seconds <= START_HOLDS.total_seconds() else None
 
 
 def _target_wh(kwh: Any) -> Decimal | None:

@@ -200,8 +200,11 @@ class TransactionStarts:
 
 
 def _pop_order(orders: list[RemoteStartRow], start: Start, now: datetime) -> RemoteStartRow | None:
-    """The order that a transaction comes from: by its number where the station tells it, else by idTag and place."""
-    for order in orders:
+    """The order that a transaction comes from: by its number where the station tells it, else by idTag and place.
+
+    One that is to be ended when it begins counts only where no other does: its driver may have asked again since.
+    """
+    for order in sorted(orders, key=lambda order: order.stop_requested is not None):
         if start.remote_start_id is not None:
             matches = order.remote_start_id == start.remote_start_id
         else:

@@ -175,6 +175,14 @@ async def note_configuration(
     await upsert(transaction, tables.configuration, [{"cp_id": cp_id, "seen_at": now, **row} for row in keys])
 
 
+async def configured(transaction: AsyncConnection, cp_id: str, key: str) -> str | None:
+    """What a station last said that a configuration key is; None where it never did."""
+    columns = tables.configuration.c
+    result = await transaction.execute(select(columns.value).where(columns.cp_id == cp_id, columns.key == key))
+    value: str | None = result.scalar()
+    return value
+
+
 async def note_maintenance(
     transaction: AsyncConnection, cp_id: str, kind: str, *, status: str, now: datetime, **known: Any
 ) -> None:

@@ -18,6 +18,7 @@ from evcharging.store.upsert import insert_into
 __all__ = [
     "RemoteStartRow",
     "add_remote_start",
+    "answered_starts",
     "consume_starts",
     "find_remote_start",
     "waiting_starts",
@@ -70,8 +71,23 @@ async def waiting_starts(transaction: AsyncConnection, cp_ids: Sequence[str]) ->
     return waiting
 
 
+async def answered_starts(
+    transaction: AsyncConnection, cp_id: str, connector_id: int, *, now: datetime
+) -> list[RemoteStartRow]:
+    """The starts that a station was asked for on one connector, whose answer is stored, and that still hold."""
+    columns, orders = tables.remote_starts.c, tables.commands.c
+    result = await transaction.execute(
+        select(tables.remote_starts)
+        .join(tables.commands, orders.command_id == columns.command_id)
+        .where(columns.cp_id == cp_id, columns.connector_id == connector_id)
+        .where(columns.consumed_at.is_(None), columns.expires_at > now, orders.outcome.is_not(None))
+        .order_by(columns.created_at)
+    )
+    return [RemoteStartRow(**found) for found in result.mappings()]
+
+
 async def consume_starts(transaction: AsyncConnection, numbers: Sequence[int], now: datetime) -> None:
-    """Note that transactions have come from these starts."""
+    """Note that transactions have come from these starts, or that none will."""
     columns = tables.remote_starts.c
     if numbers:
         await transaction.execute(

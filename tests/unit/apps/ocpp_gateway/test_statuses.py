@@ -62,6 +62,26 @@ def test_a_fault_is_told_with_its_code_and_what_the_maker_says_of_it(gateway: Gr
     assert (detail.fault_code, detail.info, detail.vendor_error_code) == ("GroundFailure", "relay", "E7")
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "freed"),
+    [
+        (OcppStatus.PREPARING, OcppStatus.AVAILABLE, True),
+        (OcppStatus.PREPARING, OcppStatus.RESERVED, True),
+        (OcppStatus.RESERVED, OcppStatus.AVAILABLE, True),
+        (OcppStatus.PREPARING, OcppStatus.CHARGING, False),
+        (OcppStatus.RESERVED, OcppStatus.PREPARING, False),
+        (OcppStatus.FINISHING, OcppStatus.AVAILABLE, False),
+        (OcppStatus.AVAILABLE, OcppStatus.AVAILABLE, False),
+    ],
+)
+def test_a_connector_that_waited_and_is_free_has_served_nobody(
+    gateway: Ground, point: ChargePoint, before: OcppStatus, now: OcppStatus, freed: bool
+) -> None:
+    tell(gateway, point, before)
+    tell(gateway, point, now)
+    assert gateway.freed == ([("CP-1", 1)] if freed else [])
+
+
 def test_a_session_is_named_for_as_long_as_it_is_open(gateway: Ground, point: ChargePoint) -> None:
     begin(point)
     tell(gateway, point, OcppStatus.SUSPENDED_EV)

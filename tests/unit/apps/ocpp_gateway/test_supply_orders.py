@@ -21,6 +21,7 @@ from evcharging.messages.charge_points import Status
 from evcharging.messages.commands import Command, CommandAction, CommandOutcome
 from evcharging.ocpp.errors import CallTimedOut
 from evcharging.store.gateway import tables
+from evcharging.store.gateway.records import note_configuration
 from evcharging.store.gateway.transactions import TransactionRow, change, insert_all
 from tests.support.gateway_parts import NOW, Ground, ground
 
@@ -105,6 +106,22 @@ async def test_a_start_is_noted_before_the_station_is_asked(bench: Bench) -> Non
     assert (row["target_wh"], row["expires_at"]) == (Decimal(5500), NOW + START_HOLDS)
     assert bench.socket.called == [("RemoteStartTransaction", {"idTag": "TAG", "connectorId": 1})]
     assert bench.gateway.authorization.check("TAG").accepted
+
+
+@pytest.mark.parametrize(
+    ("configured", "told"), [("45", 45), (None, None), ("0", None), ("3600", None), ("soon", None), ("²", None)]
+)
+async def test_how_long_a_station_waits_for_the_vehicle_is_told_where_it_is_known(
+    bench: Bench, configured: str | None, told: int | None
+) -> None:
+    async def configure(work: Work) -> None:
+        key = {"key": "ConnectionTimeOut", "value": configured, "readonly": False, "reboot_required": False}
+        await note_configuration(work.transaction, "CP-1", [key], NOW)
+
+    if configured is not None:
+        await bench.gateway.writes.do(configure)
+    outcome = await bench.start()
+    assert outcome.payload == {"status": "Accepted", **({} if told is None else {"connection_timeout_s": told})}
 
 
 async def test_a_driver_without_a_card_has_one_made_of_the_name(bench: Bench) -> None:

@@ -219,6 +219,13 @@ async def test_one_that_was_to_be_ended_before_it_began_is_ended_once_it_is_stor
     assert bench.to_end == [("s-500", "driver_cancel")]
 
 
+async def test_a_start_that_was_asked_for_again_goes_before_one_that_was_taken_back(bench: Bench) -> None:
+    await order(bench.gateway, 500, stop_requested="start_timeout")
+    await order(bench.gateway, 501)
+    assert (await bench.begin(bench.gateway.station()[0])).session_id == "s-501"
+    assert bench.to_end == []
+
+
 async def test_a_reservation_is_used_up_by_its_holder_the_connectors_own_first(bench: Bench) -> None:
     await reserve(bench.gateway, 1, connector_id=0)
     await reserve(bench.gateway, 2)
