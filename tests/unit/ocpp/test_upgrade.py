@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcharging.ocpp.upgrade import BadRequest, Refusal, parse_request, refusal_bytes
+from evcharging.ocpp.upgrade import BadRequest, Refusal, parse_request, refusal_bytes, refused_unread
 
 GOOD = (
     "GET /ocpp/CP-001 HTTP/1.1",
@@ -54,6 +54,19 @@ def test_subprotocols_in_several_headers_are_read_as_one_list() -> None:
 
 def test_a_request_without_subprotocols_offers_none() -> None:
     assert parse_request(head(without="Sec-WebSocket-Protocol")).subprotocols == ()
+
+
+@pytest.mark.parametrize("data", [b"\x16", b"\x16\x03\x01\x02\x00\x01"])
+def test_the_first_byte_of_tls_is_refused_before_the_rest_has_come_and_told_apart(data: bytes) -> None:
+    refusal = refused_unread(data)
+    assert refusal is not None
+    assert (refusal.status, refusal.reason) == (400, "tls_to_plain_port")
+    assert "wss://" in refusal.text
+
+
+@pytest.mark.parametrize("data", [b"", b"G", head(), b"hello\r\n"])
+def test_whatever_else_comes_first_is_read_on(data: bytes) -> None:
+    assert refused_unread(data) is None
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from evcharging.apps.station import outlets
-from evcharging.apps.station.main import main
+from evcharging.apps.station.main import main, station
+from evcharging.apps.station.settings import StationAppSettings
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,12 @@ def test_a_station_that_never_connected_in_its_time_exits_with_1_and_says_what_t
         "never connected to ws://127.0.0.1:1/ocpp: ws://127.0.0.1:1/ocpp/CP-LOST: Connection refused; "
         "check: is the CSMS running"
     ) in " ".join(capsys.readouterr().err.split())
+
+
+async def test_a_station_that_never_connected_and_is_stopped_by_hand_ends_well_and_says_what_to_check(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    await station(StationAppSettings(csms_url="ws://127.0.0.1:1/ocpp", id="CP-LOST", profile="none"), stop)
+    assert "never connected to ws://127.0.0.1:1/ocpp" in capsys.readouterr().out
