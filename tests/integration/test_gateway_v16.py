@@ -893,14 +893,23 @@ async def test_what_stations_were_told_to_keep_is_kept(tmp_path: Path) -> None:
         assert [r["id_tag"] for r in await gateway.rows(tables.local_list_entries)] == ["B"]
         assert (await gateway.rows(tables.local_lists))[0]["sent_version"] == 2
         station.answers["GetConfiguration"] = {
-            "configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]
+            "configurationKey": [
+                {"key": "HeartbeatInterval", "readonly": False, "value": "300"},
+                {"key": "authorizationKey", "readonly": False, "value": "told, in spite of the standard"},
+            ]
         }
         await gateway.call("CP-1", "GetConfiguration", {})
+        told = {r["key"]: r["value"] for r in await gateway.rows(tables.configuration)}
+        assert told == {"HeartbeatInterval": "300", "authorizationKey": None}
         station.answers["ChangeConfiguration"] = {"status": "RebootRequired"}
         await gateway.call("CP-1", "ChangeConfiguration", {"key": "HeartbeatInterval", "value": "60"})
         await gateway.call("CP-1", "ChangeConfiguration", {"key": "AuthorizationKey", "value": "00112233"})
         kept = {r["key"]: (r["value"], r["reboot_required"]) for r in await gateway.rows(tables.configuration)}
-        assert kept == {"HeartbeatInterval": ("60", True), "AuthorizationKey": (None, True)}
+        assert kept == {
+            "HeartbeatInterval": ("60", True),
+            "AuthorizationKey": (None, True),
+            "authorizationKey": (None, False),
+        }
         station.answers["GetDiagnostics"] = {"fileName": "d.zip"}
         await gateway.call("CP-1", "GetDiagnostics", {"location": "ftp://user:secret@host/up"})
         await station.tell("DiagnosticsStatusNotification", {"status": "Uploading"})

@@ -17,6 +17,7 @@ Recorder: TypeAlias = Callable[[str, Payload, Payload], Effect[None] | None]
 ACCEPTED: Final = ("Accepted",)
 TAKEN: Final = ("Accepted", "RebootRequired")
 REQUESTED: Final = "Requested"
+SECRETS: Final = frozenset({"authorizationkey"})
 
 
 def record_of(cp_id: str, action: str, request: Payload, response: Payload) -> Effect[None] | None:
@@ -98,7 +99,7 @@ def _get_configuration(cp_id: str, _request: Payload, response: Payload) -> Effe
     keys = [
         {
             "key": entry["key"],
-            "value": entry.get("value"),
+            "value": None if _secret(entry["key"]) else entry.get("value"),
             "readonly": entry["readonly"],
             "reboot_required": False,
         }
@@ -111,13 +112,17 @@ def _get_configuration(cp_id: str, _request: Payload, response: Payload) -> Effe
     return effect
 
 
+def _secret(key: str) -> bool:
+    """Whether a key, in whatever case, holds a password: that is kept by nobody in the clear."""
+    return key.lower() in SECRETS
+
+
 def _change_configuration(cp_id: str, request: Payload, response: Payload) -> Effect[None] | None:
     if response["status"] not in TAKEN:
         return None
-    secret = request["key"] == "AuthorizationKey"  # a password is kept by nobody in the clear
     row = {
         "key": request["key"],
-        "value": None if secret else request["value"],
+        "value": None if _secret(request["key"]) else request["value"],
         "readonly": False,
         "reboot_required": response["status"] == "RebootRequired",
     }

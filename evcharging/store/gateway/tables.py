@@ -1,4 +1,4 @@
-"""The tables of the gateways' database. Gateways alone write it; Central may read transactions and reservations.
+"""The tables of the gateways' database. Gateways alone write it; Central may read it.
 
 Several gateways share one database, so what must be unique is a unique index and never a look before a write. A
 transaction is one session: the row holds what the standard calls the transaction and where its metering stands.

@@ -12,12 +12,14 @@ from pydantic import TypeAdapter
 from evcharging.apps.ev_central.api.dependencies import Parts, PartsOf
 from evcharging.apps.ev_central.api.error_docs import errors
 from evcharging.apps.ev_central.api.ocpp_models import ReservationOut, TransactionOut
+from evcharging.apps.ev_central.api.ocpp_standing import StandingOut
 from evcharging.apps.ev_central.api.paging import LINK_HEADER, Cursor, Limit, open_cursor, page_of
 from evcharging.apps.ev_central.api.problems import Refused
 from evcharging.apps.ev_central.errors import UnknownChargePoint
 from evcharging.apps.ev_central.ocpp_errors import UnknownRegistration
 from evcharging.messages.base import CpId
 from evcharging.store.gateway import reading
+from evcharging.store.gateway.standing import standing_of
 
 __all__ = ["router"]
 
@@ -44,6 +46,24 @@ FOUND: dict[int | str, dict[str, Any]] = {
     200: {"headers": LINK_HEADER},
     **errors("unknown_charge_point", "database_unavailable"),
 }
+
+
+@router.get(
+    "/{cp_id}",
+    summary="What an OCPP charge point has told and was set to",
+    response_model=StandingOut,
+    responses=errors("unknown_charge_point", "database_unavailable"),
+)
+async def standing(parts: PartsOf, cp_id: OfPath) -> Response:
+    """Its boot, connectors, configuration, charging profiles, local list, firmware and diagnostics, as they are kept.
+
+    Of a charge point that was registered and never connected, and of an engine's, there is nothing.
+    """
+    async with parts.gateway.read() as transaction:
+        found = await standing_of(transaction, cp_id)
+    if not found.known:
+        await _require_known(parts, cp_id)
+    return Response(StandingOut.of(cp_id, found).model_dump_json(), media_type="application/json")
 
 
 @router.get(

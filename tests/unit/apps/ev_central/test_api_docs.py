@@ -72,6 +72,7 @@ async def test_every_endpoint_of_the_interface_is_there(document):
         "POST /api/v1/sessions/{session_id}/stop",
         "GET /api/v1/alerts",
         "GET /api/v1/history/{station_id}",
+        "GET /api/v1/ocpp/{cp_id}",
         "GET /api/v1/ocpp/{cp_id}/frames",
         "GET /api/v1/ocpp/{cp_id}/transactions",
         "GET /api/v1/ocpp/{cp_id}/reservations",
