@@ -36,6 +36,7 @@ MOST_UNSENT_BYTES: Final = 4 * 1024 * 1024
 BEATS_TO_PING: Final = 2
 BEATS_TO_DIE: Final = 5
 
+PASSED_OVER: Final = {1002: "protocol_error", 1009: "too_long"}
 TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 PING, CLOSE = WSMsgType.PING, WSMsgType.CLOSE
 
@@ -50,7 +51,7 @@ class SocketHandler(Protocol):
         """One whole text message (its UTF-8 is not checked)."""
 
     def ignored(self, kind: str) -> None:
-        """A message was passed over: ``binary``. Or a ``ping`` was answered: who is flooded may want to know."""
+        """A message was passed over: ``binary``, ``too_long``, ``protocol_error``; or a ``ping`` was answered."""
 
     def closed(self, reason: str) -> None:
         """The socket is gone; called once, after `opened`."""
@@ -211,7 +212,8 @@ class ServerSocket(WSListener):
             transport.send_pong(frame.get_payload_as_bytes())
             self._handler.ignored("ping")
         elif kind == CLOSE:
-            self._reason = self._reason or f"closed by the peer ({frame.get_close_code().value})"
+            if not transport.is_close_frame_sent:
+                self._reason = self._reason or f"closed by the peer ({frame.get_close_code().value})"
             transport.send_close(_close_code(frame.get_close_code().value))
             transport.disconnect()
 
@@ -221,8 +223,9 @@ class ServerSocket(WSListener):
         if self._closing is not None:
             self._closing.cancel()
         sent = transport.close_handshake and transport.close_handshake.sent
-        if self._reason is None:
+        if self._reason is None:  # picows gave it up, or nobody
             self._reason = sent.reason if sent else "the connection was lost"
+            self._tell_failure(sent.code.value if sent else None)
         self._owner.leave(self)
         self._handler.closed(self._reason)
 
@@ -270,6 +273,11 @@ class ServerSocket(WSListener):
     def _fail(self, code: int, reason: str) -> None:
         self._parts, self._size = [], -1
         self.close(code, reason)
+        self._tell_failure(code)
+
+    def _tell_failure(self, code: int | None) -> None:
+        if code in PASSED_OVER:
+            self._handler.ignored(PASSED_OVER[code])
 
 
 def _canonical_request(key: str) -> bytes:

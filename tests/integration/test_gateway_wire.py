@@ -295,6 +295,7 @@ class TestFrames:
             async with wire.connect("CP-001") as again:
                 assert await serves(again)
             assert wire.central.calls.count(("CP-001", "DataTransfer")) == 0
+            assert wire.counted() == ({}, {"too_long": 1})
 
     async def test_a_call_that_is_repeated_while_it_is_handled_is_handled_once(self) -> None:
         async with wire_gateway(open_registration=True) as wire, wire.connect("CP-001") as station:

@@ -290,6 +290,7 @@ async def test_a_message_over_the_limit_ends_its_socket_with_1009_and_no_other()
         assert told.value.rcvd is not None
         assert told.value.rcvd.code == 1009
         await until(lambda: len(server) == 1)
+        assert [handler.passed_over for handler in served.handlers] == [[], ["too_long"]]
         await bystander.send("still here")
         assert await bystander.recv() == "still here"
 
@@ -299,6 +300,7 @@ async def test_fragments_that_add_up_to_more_than_the_limit_end_their_socket_wit
         writer.write(frame(1, b"x" * 600, fin=False) + frame(0, b"x" * 600))
         assert (await reader.readexactly(4))[2:] == (1009).to_bytes(2, "big")
         assert not served.handlers[0].texts
+        assert served.handlers[0].passed_over == ["too_long"]
 
 
 @pytest.mark.parametrize(
@@ -318,6 +320,14 @@ async def test_what_breaks_the_protocol_ends_its_socket_with_its_code(data: byte
         writer.write(frame(8, code.to_bytes(2, "big")))
         await until(lambda: len(server) == 0)
         assert not served.handlers[0].texts
+        assert served.handlers[0].passed_over == ["protocol_error"]
+
+
+async def test_a_peer_that_ends_its_socket_with_a_code_of_failure_has_sent_nothing_that_is_passed_over() -> None:
+    async with serving() as (server, served), opened_raw(served.port) as (_, writer):
+        writer.write(frame(8, (1009).to_bytes(2, "big")))
+        await until(lambda: served.handlers and not len(server))
+        assert served.handlers[0].passed_over == []
 
 
 async def test_binary_messages_are_passed_over_whole_or_in_fragments() -> None:
