@@ -1,8 +1,8 @@
 """A connection pool to one database: SQLite by default, PostgreSQL by URL.
 
 A transaction may read a row, decide and write it back, and no other changes it in between: transactions on one database
-queue (for up to ``BUSY_TIMEOUT_S``) instead of overwriting each other or failing half way. SQLite, in WAL mode, does so
-by ``BEGIN IMMEDIATE``; PostgreSQL, where each database of ours is a schema of its own, by an advisory lock a schema.
+queue (for up to ``wait_s``) instead of overwriting each other or failing half way. SQLite, in WAL mode, does so by
+``BEGIN IMMEDIATE``; PostgreSQL, where each database of ours is a schema of its own, by an advisory lock a schema.
 Within a process they take turns in the order in which they came, since SQLite lets whoever asks at the right moment go
 first. Whoever only reads waits for none of them.
 """
@@ -22,11 +22,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from evcharging.store.engines import BUSY_TIMEOUT_S, MEMORY, make_engine
+from evcharging.store.engines import BUSY_TIMEOUT_S, MEMORY, TURN_WITHIN_S, make_engine
 
 __all__ = [
     "AWAY",
     "Database",
+    "DatabaseBusy",
     "DatabaseUnavailable",
     "InvalidDatabaseUrl",
     "database_beside",
@@ -52,6 +53,10 @@ class DatabaseUnavailable(Exception):
         self.in_doubt = in_doubt
 
 
+class DatabaseBusy(DatabaseUnavailable):
+    """The database is there, and others had it for as long as this was to wait for its turn. Nothing was done."""
+
+
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 """What drivers raise when the database, and not the statement, is at fault."""
 
@@ -61,11 +66,12 @@ AWAY_SQLSTATES = (
     "3D",  # there is no such database (yet)
     "40",  # rolled back because of others: deadlock, serialization
     "53",  # no room: connections, memory, disk
-    "55P03",  # another transaction holds what this one waits for
+    "55P03",  # another transaction holds what this one waits for: see `LOCKED`
     "57P",  # starting up, shutting down, or ended by the administrator
     "25P03",  # this transaction stood still for too long
 )
 """How PostgreSQL's codes begin that say the same; its driver gives them no class of their own."""
+LOCKED = "55P03"
 
 
 def is_away(error: BaseException) -> bool:
@@ -74,8 +80,7 @@ def is_away(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError):
         return False
-    sqlstate = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or sqlstate.startswith(AWAY_SQLSTATES)
+    return error.connection_invalidated or _sqlstate(error).startswith(AWAY_SQLSTATES)
 
 
 def database_url(url_or_path: str) -> URL:
@@ -120,15 +125,16 @@ class Database:
     """A pool of connections and the one way to begin a transaction.
 
     ``read_only`` is for a database that another service owns: transactions do not queue, cannot write, and make no file
-    where there is none.
+    where there is none. ``wait_s`` is how long a transaction waits for its turn.
     """
 
-    def __init__(self, url: URL, *, schema: str, read_only: bool = False) -> None:
+    def __init__(self, url: URL, *, schema: str, read_only: bool = False, wait_s: float = TURN_WITHIN_S) -> None:
         self.url = url
         self.schema = schema
         self._workers: list[Thread] = []
-        self._engine = make_engine(url, schema, self._workers, read_only=read_only)
+        self._engine = make_engine(url, schema, self._workers, read_only=read_only, wait_s=wait_s)
         self._read_only = read_only
+        self._wait_s = wait_s
         self._reading: AsyncEngine | None = None
         self._turn = asyncio.Lock()
 
@@ -138,10 +144,14 @@ class Database:
         return self._engine
 
     @contextlib.asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
+    async def begin(self, *, patiently: bool = False) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
+        ``patiently`` is for those that would only queue again at the end: in SQLite they keep their place however long
+        it takes.
+
         Raises:
+            DatabaseBusy: it had no turn in time.
             DatabaseUnavailable: the database cannot be reached; nothing was committed, unless it says ``in_doubt``,
                 which is why every effect carries the id of its cause.
         """
@@ -150,10 +160,10 @@ class Database:
                 yield connection
             return
         try:
-            async with asyncio.timeout(BUSY_TIMEOUT_S):
+            async with asyncio.timeout(None if patiently else self._wait_s):
                 await self._turn.acquire()
         except TimeoutError:
-            raise DatabaseUnavailable(f"other transactions were at it for {BUSY_TIMEOUT_S} s") from None
+            raise DatabaseBusy(f"other transactions had it for {self._wait_s:g} s") from None
         try:
             async with self._transaction(self._engine) as connection:
                 yield connection
@@ -192,6 +202,8 @@ class Database:
                 committing = True
                 await transaction.commit()
         except Exception as error:
+            if not committing and _sqlstate(error) == LOCKED:
+                raise DatabaseBusy(f"other transactions had it for {self._wait_s:g} s") from error
             if is_away(error):
                 raise DatabaseUnavailable(_short(error), in_doubt=committing) from error
             raise
@@ -221,6 +233,10 @@ class Database:
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r}, schema={self.schema!r})"
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 def _short(error: Exception) -> str:

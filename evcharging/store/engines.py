@@ -16,10 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from evcharging.store.sqlite_connection import SqliteConnection
 
-__all__ = ["BUSY_TIMEOUT_S", "MEMORY", "make_engine"]
+__all__ = ["BUSY_TIMEOUT_S", "MEMORY", "TURN_WITHIN_S", "make_engine"]
 
 MEMORY = ":memory:"
 BUSY_TIMEOUT_S = 5
+"""So long a SQLite file may be locked by another process."""
+TURN_WITHIN_S = 10.0
+"""So long a transaction waits for its turn among others, unless it is told otherwise."""
 POOL_SIZE = 5
 CONNECT_TIMEOUT_S = 5
 COMMAND_TIMEOUT_S = 30
@@ -29,7 +32,9 @@ WRITERS = 0x6576_6368
 """Of the pairs of numbers that are PostgreSQL's advisory locks, ours begin with this."""
 
 
-def make_engine(url: URL, schema: str, workers: list[Thread], *, read_only: bool) -> AsyncEngine:
+def make_engine(
+    url: URL, schema: str, workers: list[Thread], *, read_only: bool, wait_s: float = TURN_WITHIN_S
+) -> AsyncEngine:
     """A pool of connections; none is opened yet.
 
     Args:
@@ -37,6 +42,7 @@ def make_engine(url: URL, schema: str, workers: list[Thread], *, read_only: bool
         schema: of ours in PostgreSQL.
         workers: kept up to date with the threads of SQLite's connections, which are to be waited for at the end.
         read_only: transactions cannot write, wait for nobody, and make no file where there is none.
+        wait_s: so long a transaction waits for its turn in PostgreSQL; in SQLite that is the caller's.
     """
     if url.get_backend_name() == "sqlite":
         file = url.database or MEMORY
@@ -66,7 +72,7 @@ def make_engine(url: URL, schema: str, workers: list[Thread], *, read_only: bool
             "command_timeout": COMMAND_TIMEOUT_S,
             "server_settings": {
                 "search_path": schema,
-                "lock_timeout": f"{BUSY_TIMEOUT_S}s",
+                "lock_timeout": f"{max(int(wait_s * 1000), 1)}ms",
                 "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT_S}s",
                 "default_transaction_read_only": "on" if read_only else "off",
             },

@@ -20,7 +20,7 @@ from evcharging.messages.control import HealthReport, Registration
 from evcharging.messages.drivers import DriverRequest, DriverUpdate, RequestKind, UpdateStatus
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import DRIVER_REQUESTS, STATUS, TELEMETRY
-from evcharging.store.database import Database, DatabaseUnavailable
+from evcharging.store.database import Database, DatabaseBusy, DatabaseUnavailable
 from evcharging.store.simulator import network, tables
 from evcharging.store.simulator.rows import TariffRow
 from evcharging.store.simulator.session_records import SessionRecord
@@ -429,6 +429,20 @@ async def test_while_the_database_is_away_drivers_are_denied_and_nothing_else_is
     await central.update("req-1", "COMPLETED")
     assert (await session_of(central, command)).kwh == Decimal("0.0061")
     assert len((await central.operations.sessions()).items) == 1
+
+
+async def test_while_the_database_is_busy_drivers_wait_their_turn_and_none_is_denied(log, clock, database):
+    busy = Database(database.url, schema=tables.SCHEMA, wait_s=0.2)
+    central = await make_rig(log, busy, clock)
+    async with central.running():
+        await central.activated("CP-001")
+        async with busy.begin():
+            await central.request("req-1", "CP-001")
+            with pytest.raises(DatabaseBusy):
+                await central.operations.register(Registration(cp_id="CP-002"))
+        assert (await central.update("req-1", "ACCEPTED")).cp_id == "CP-001"
+    assert not [u for u in central.heard.of(DriverUpdate) if u.status == "DENIED"]
+    await busy.close()
 
 
 async def test_a_fault_of_the_whole_stands_while_a_connector_speaks_until_a_probe_or_a_boot_heals_it(central):

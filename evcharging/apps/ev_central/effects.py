@@ -34,7 +34,7 @@ from evcharging.messages.drivers import Denial, DriverRequest, RequestKind
 from evcharging.messages.envelope import Event, Received, child_of, derived_id
 from evcharging.messages.topics import DRIVER_UPDATES
 from evcharging.store import inbox
-from evcharging.store.database import DatabaseUnavailable
+from evcharging.store.database import DatabaseBusy, DatabaseUnavailable
 from evcharging.store.simulator import tables
 from evcharging.store.simulator.rows import SessionRow
 
@@ -82,11 +82,14 @@ class Effects:
         """Carry out one batch.
 
         Raises:
-            Retry: the database is away and nothing was stored; requests were denied, the rest comes again.
+            Retry: the database is away and nothing was stored; requests were denied, the rest comes again. Or it is
+                busy: then all of it comes again, requests too, which are as well off in the log as in the queue.
         """
         try:
-            async with self._transactions.begin() as work:
+            async with self._transactions.begin(patiently=True) as work:
                 await self._carry_out(work, batch)
+        except DatabaseBusy as error:
+            raise Retry(f"the database is busy: {error}") from error
         except DatabaseUnavailable as error:
             denied = [] if error.in_doubt else await self._deny_for_want_of_database(batch)
             raise Retry(f"the database is away: {error}", settled=denied) from error

@@ -59,7 +59,7 @@ class Foundations:
         profiles = _profiles(settings.swarm_profiles_dir)
         try:
             return cls(
-                database=Database(database_url(settings.database), schema=SIMULATOR),
+                database=Database(database_url(settings.database), schema=SIMULATOR, wait_s=settings.database_wait_s),
                 history=Database(database_url(settings.history_database), schema=HISTORY),
                 gateway=Database(database_url(settings.gateway_database), schema=GATEWAY, read_only=True),
                 profiles=profiles,

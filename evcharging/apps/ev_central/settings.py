@@ -36,6 +36,9 @@ class CentralSettings(KafkaServiceSettings):
         validation_alias=AliasChoices("db_path", "SIMULATOR_DB_PATH"),
         description="SQLite file",
     )
+    database_wait_s: float = Field(
+        10.0, gt=0, le=300, description="seconds a write waits for its turn at the database before it is refused"
+    )
     api_token: SecretStr | None = Field(None, description="bearer token every write must carry; unset: none is asked")
     instance_id: str | None = Field(None, description="name of this copy; host and process id where unset")
     site_id: str = Field("site-1", pattern=SITE_ID, description="site whose price and signals are published")

@@ -37,14 +37,16 @@ class Transactions:
         self._cache = SessionCache() if database.url.get_backend_name() == "sqlite" else None
 
     @contextlib.asynccontextmanager
-    async def begin(self) -> AsyncIterator[Work]:
+    async def begin(self, *, patiently: bool = False) -> AsyncIterator[Work]:
         """One transaction: its changes are saved when the block ends, and nothing of it counts when the block raises.
+
+        ``patiently``: see `evcharging.store.database.Database.begin`.
 
         Raises:
             DatabaseUnavailable: nothing was stored, unless it says ``in_doubt``.
         """
         try:
-            async with self.database.begin() as transaction:
+            async with self.database.begin(patiently=patiently) as transaction:
                 work = Work(transaction, now=self.now(), instance_id=self._instance_id, cache=self._cache)
                 yield work
                 waiting = await work.save()

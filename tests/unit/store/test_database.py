@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from evcharging.store.database import Database, DatabaseUnavailable, InvalidDatabaseUrl, database_beside, database_url
+from evcharging.store.database import (
+    Database,
+    DatabaseBusy,
+    DatabaseUnavailable,
+    InvalidDatabaseUrl,
+    database_beside,
+    database_url,
+)
 from evcharging.store.migrate import migrate_database, schema_version
 
 
@@ -100,18 +107,33 @@ async def test_writers_take_turns_in_the_order_in_which_they_came(tmp_path: Path
     await database.close()
 
 
-async def test_who_waits_too_long_for_its_turn_is_told_that_the_database_is_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("evcharging.store.database.BUSY_TIMEOUT_S", 0.05)
-    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator")
+async def test_who_waits_too_long_for_its_turn_is_told_that_the_database_is_busy(tmp_path: Path) -> None:
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator", wait_s=0.05)
     await migrate_database(database)
     async with database.begin():
-        with pytest.raises(DatabaseUnavailable, match="other transactions"):
+        with pytest.raises(DatabaseBusy, match=r"other transactions had it for 0\.05 s") as told:
             async with database.begin():
                 pass
+    assert not told.value.in_doubt
     async with database.begin():
         pass
+    await database.close()
+
+
+async def test_who_waits_patiently_keeps_its_place_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    database = Database(database_url(str(tmp_path / "simulator.db")), schema="simulator", wait_s=0.02)
+    await migrate_database(database)
+
+    async def write() -> None:
+        async with database.begin(patiently=True) as transaction:
+            await transaction.execute(text("SELECT 1"))
+
+    async with database.begin():
+        patient = asyncio.create_task(write())
+        with pytest.raises(DatabaseBusy):
+            await database.ping()
+        assert not patient.done()
+    await patient
     await database.close()
 
 

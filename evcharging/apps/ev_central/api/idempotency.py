@@ -19,7 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evcharging.apps.ev_central.api.guards import READING
-from evcharging.apps.ev_central.api.problems import IN_DOUBT, Refused
+from evcharging.apps.ev_central.api.problems import IN_DOUBT, Refused, without_database
 from evcharging.store import idempotency
 from evcharging.store.database import Database, DatabaseUnavailable
 from evcharging.store.idempotency import Completed, Open, OtherRequest
@@ -131,9 +131,7 @@ class OncePerKey:
                 )
         except DatabaseUnavailable as error:
             log.warning("a key could not be claimed", error=str(error))
-            raise Refused(
-                "database_unavailable", "the database cannot be reached", headers={"Retry-After": "2"}
-            ) from None
+            raise without_database(error, in_doubt=False) from None  # the request itself was not begun
         self._unsettled.pop(key, None)
         return claimed
 

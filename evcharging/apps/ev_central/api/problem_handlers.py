@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from evcharging.apps.ev_central.api.ocpp_problems import install_ocpp
-from evcharging.apps.ev_central.api.problems import IN_DOUBT, Refused, problem_response
+from evcharging.apps.ev_central.api.problems import IN_DOUBT, Refused, problem_response, without_database
 from evcharging.apps.ev_central.errors import (
     IdTaken,
     InvalidPricing,
@@ -105,9 +105,7 @@ async def _invalid_cursor(_request: Request, error: InvalidCursor) -> Response:
 async def _database_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
     log.warning("a request met no database", error=str(error), in_doubt=error.in_doubt)
     setattr(request.state, IN_DOUBT, error.in_doubt)
-    doubt = "; it went away while storing, so look whether it had its effect" if error.in_doubt else ""
-    detail = f"the database cannot be reached{doubt}"
-    return problem_response("database_unavailable", detail, headers=RETRY_AFTER, in_doubt=error.in_doubt)
+    return without_database(error, in_doubt=error.in_doubt).response()
 
 
 async def _bus_unavailable(_request: Request, error: BusError) -> Response:

@@ -14,9 +14,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-__all__ = ["IN_DOUBT", "KINDS", "FieldProblem", "Kind", "Problem", "Refused", "problem_response"]
+from evcharging.store.database import DatabaseBusy, DatabaseUnavailable
+
+__all__ = ["IN_DOUBT", "KINDS", "FieldProblem", "Kind", "Problem", "Refused", "problem_response", "without_database"]
 
 MEDIA_TYPE = "application/problem+json"
+AWAY_RETRY_S = 2
+BUSY_RETRY_S = 5
+"""Longer: who comes back at once is one of those who keep it busy."""
 IN_DOUBT = "in_doubt"
 """Set in a request's state where the database went away while storing, so that nobody knows whether it had effect."""
 
@@ -100,7 +105,12 @@ KINDS = _kinds(
         "It is in Central's log; look whether the request had its effect.",
     ),
     Kind("call_error", 502, "The charge point answered with an error", "`error_code` is OCPP's own word for it."),
-    Kind("database_unavailable", 503, "The database cannot be reached", "Nothing was lost; try again shortly."),
+    Kind(
+        "database_unavailable",
+        503,
+        "The database is away or busy",
+        "Nothing was done unless `in_doubt` says otherwise; send it again after the seconds in `Retry-After`.",
+    ),
     Kind("bus_unavailable", 503, "The message bus cannot be reached", "Try again shortly; see GET /ready."),
     Kind("too_many_calls", 503, "Too many calls are under way", "Try again when some were answered."),
     Kind(
@@ -132,6 +142,18 @@ class Refused(Exception):
     def response(self) -> Response:
         """The answer."""
         return problem_response(self.kind.code, self.detail, headers=self.headers, **self.extensions)
+
+
+def without_database(error: DatabaseUnavailable, *, in_doubt: bool) -> Refused:
+    """What to answer where the database was not there, or had no time: what became of the request, and what to do."""
+    after_s = BUSY_RETRY_S if isinstance(error, DatabaseBusy) else AWAY_RETRY_S
+    if in_doubt:
+        detail = "the database went away while storing; look whether this had its effect before you send it again"
+    elif isinstance(error, DatabaseBusy):
+        detail = f"the database is busy ({error}), and nothing was done; send it again in {after_s} s"
+    else:
+        detail = f"the database cannot be reached, and nothing was done; send it again in {after_s} s"
+    return Refused("database_unavailable", detail, headers={"Retry-After": str(after_s)}, in_doubt=in_doubt)
 
 
 def problem_response(

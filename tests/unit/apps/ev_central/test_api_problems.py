@@ -83,6 +83,20 @@ async def test_a_database_that_is_away_is_said_to_be(web):
             assert answer.headers["retry-after"] == "2"
 
 
+async def test_a_database_that_is_busy_is_said_to_be_with_what_to_do(web, monkeypatch):
+    await web.activated("CP-001")
+    monkeypatch.setattr(web.database, "_wait_s", 0.05)
+    async with web.database.begin():
+        for headers in ({}, {"Idempotency-Key": "key-1"}):
+            answer = await web.http.post("/cp/CP-001/stop", headers=headers)
+            body = is_problem(answer, 503, "database_unavailable")
+            assert "busy" in body["detail"]
+            assert "nothing was done; send it again in 5 s" in body["detail"]
+            assert body["in_doubt"] is False
+            assert answer.headers["retry-after"] == "5"
+    assert (await web.http.post("/cp/CP-001/stop", headers={"Idempotency-Key": "key-1"})).status_code == 202
+
+
 async def test_a_mistake_of_ours_is_a_problem_too_and_tells_nothing_of_itself(web, monkeypatch):
     async def broken(_self: Operations) -> None:
         raise RuntimeError("password is hunter2")
