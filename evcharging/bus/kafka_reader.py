@@ -283,7 +283,7 @@ class KafkaSubscription:
             consumer = self._consumer
             if consumer is None or not self._settled.is_set():
                 continue
-            assigned = sorted(consumer.assignment())
+            assigned, positions = sorted(consumer.assignment()), self._progress.positions()
             try:
                 async with asyncio.timeout(WATCH_TIMEOUT_S):
                     ends = await consumer.end_offsets(assigned)
@@ -297,6 +297,6 @@ class KafkaSubscription:
             if consumer is self._consumer and self._settled.is_set():
                 self._watched_at = self._monotonic()
                 found = {(tp.topic, tp.partition): end for tp, end in ends.items()}
-                self._shrunk = self._progress.overtakes(found)
+                self._shrunk = self._progress.overtakes(found, positions)
                 for partition, end in found.items():
                     self._progress.saw_end(partition, end)

@@ -119,9 +119,15 @@ class Progress:
         """The offset to be returned next, by partition."""
         return dict(self._position)
 
-    def overtakes(self, ends: Mapping[Partition, int]) -> bool:
-        """Whether a position lies behind its partition's end: the log is not the one that was read."""
-        return any(position > ends.get(partition, position) for partition, position in self._position.items())
+    def overtakes(self, ends: Mapping[Partition, int], asked_at: Mapping[Partition, int]) -> bool:
+        """Whether a position lies behind its partition's end: the log is not the one that was read.
+
+        ``asked_at`` are the positions when the ends were asked for; what was read since may well lie behind them.
+        """
+        return any(
+            min(position, asked_at.get(partition, 0)) > ends.get(partition, position)
+            for partition, position in self._position.items()
+        )
 
     def caught_up(self) -> bool:
         """Whether every position has reached its target, and every partition has one."""

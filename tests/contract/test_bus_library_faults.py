@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -61,6 +63,36 @@ async def test_a_reader_that_is_not_asked_for_a_while_is_not_replaced(
         await until(lambda: not subscription.health().progressing)
         assert len(await read(subscription, 5)) == 5
         assert subscription.health().progressing
+        assert subscription._consumer is consumer  # type: ignore[attr-defined]
+
+
+async def test_records_that_are_read_while_the_ends_are_asked_for_are_no_sign_of_another_log(
+    kafka_broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_reader, "WATCH_EVERY_S", 0.2)
+    bus, topic = await kafka_broker.bus(), kafka_broker.topic()
+    async with bus.subscribe({topic: Position.BEGINNING}) as subscription:
+        await publish(bus, topic, range(5))
+        assert len(await read(subscription, 5)) == 5
+        consumer: Any = subscription._consumer  # type: ignore[attr-defined]
+        ask, asked, all_read = consumer.end_offsets, 0, asyncio.Event()
+
+        async def answered_late(partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+            nonlocal asked
+            ends: dict[TopicPartition, int] = await ask(partitions)
+            asked += 1
+            await all_read.wait()
+            return ends
+
+        monkeypatch.setattr(consumer, "end_offsets", answered_late)
+        await until(lambda: asked == 1)
+        await publish(bus, topic, range(5, 12))
+        assert len(await read(subscription, 7)) == 7
+        all_read.set()
+        with structlog.testing.capture_logs() as lines:
+            while asked < 3 and not lines:
+                assert await subscription.getmany(timeout_s=0.01) == []
+        assert lines == []
         assert subscription._consumer is consumer  # type: ignore[attr-defined]
 
 

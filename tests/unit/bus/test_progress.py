@@ -128,9 +128,18 @@ def test_what_a_consumer_passed_over_on_its_own_is_lost_elsewhere() -> None:
 
 def test_a_position_behind_the_end_betrays_another_log() -> None:
     progress, _ = progress_at(p0=5)
-    assert not progress.overtakes({A0: 5})
-    assert not progress.overtakes({A1: 0})
-    assert progress.overtakes({A0: 4})
+    assert not progress.overtakes({A0: 5}, {A0: 5})
+    assert not progress.overtakes({A1: 0}, {A0: 5})
+    assert progress.overtakes({A0: 4}, {A0: 5})
+
+
+def test_what_was_read_while_the_ends_were_asked_for_betrays_nothing() -> None:
+    progress, _ = progress_at(p0=5)
+    asked_at = progress.positions()
+    progress.returned(A0, 5, 9)
+    assert not progress.overtakes({A0: 7}, asked_at)
+    assert progress.overtakes({A0: 4}, asked_at)
+    assert not progress.overtakes({A0: 4}, {})
 
 
 def test_a_new_assignment_forgets_the_old_one() -> None:
