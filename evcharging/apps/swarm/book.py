@@ -28,22 +28,17 @@ from evcharging.apps.swarm.book_entry import (
     set_by_the_csms,
     signature_of,
 )
-from evcharging.apps.swarm.handover import handover_of, policy_of, state_of
 from evcharging.apps.swarm.marks import Marks
-from evcharging.apps.swarm.orders import OrdersSaid
+from evcharging.apps.swarm.statuses import REFRESH_S, Statuses
 from evcharging.bus.protocol import Bus, BusOverloaded, RecordRefused
 from evcharging.bus.ratelimit import RateLimit
-from evcharging.messages.envelope import Event, new_traceparent
 from evcharging.messages.network import SwarmState, SwarmStatus
-from evcharging.messages.topics import SWARM_STATUS
 from evcharging.ocpp.station.interfaces import StationSnapshot, TransactionRecord
 
 __all__ = ["REFRESH_S", "StatusBook"]
 
 log = structlog.get_logger()
 
-REFRESH_S: Final = 30.0
-HOLDS_S: Final = 3 * REFRESH_S
 WRITTEN_WITHIN_S: Final = 10.0
 TRY_AGAIN_S: Final = 0.2
 GATHER_S: Final = 0.02
@@ -78,18 +73,14 @@ class StatusBook:
         sample_every_s: float,
     ) -> None:
         self._bus = bus
-        self._worker = worker
-        self._holder = holder
-        self._now = now
+        self._statuses = Statuses(worker=worker, holder=holder, now=now)
         self._may_speak = may_speak
         self._sample_every_s = sample_every_s
         self._entries: OrderedDict[str, BookEntry] = OrderedDict()
         """By the age of their last status, the oldest first."""
         self._marks = Marks()
-        self._orders = OrdersSaid()
         self._wake = asyncio.Event()
         self._complaints = RateLimit(per_s=0.2)
-        self._number = 0
 
     def __contains__(self, station_id: str) -> bool:
         return station_id in self._entries
@@ -163,10 +154,10 @@ class StatusBook:
         entry = self.forget(station_id)
         if entry is None:
             return None
-        status = self._status(station_id, entry, snapshot or entry.read(), state=state, released=True)
+        status = self._statuses.of(station_id, entry, snapshot or entry.read(), state=state, released=True)
         while True:
             try:
-                await self._bus.publish(self._event(status))
+                await self._bus.publish(self._statuses.event(status))
             except BusOverloaded:
                 await asyncio.sleep(TRY_AGAIN_S)
             else:
@@ -175,7 +166,7 @@ class StatusBook:
     def forget(self, station_id: str) -> BookEntry | None:
         """Never speak for the station again, not even a last word: it is another worker's."""
         self._marks.forget(station_id)
-        self._orders.forget(station_id)
+        self._statuses.forget(station_id)
         entry = self._entries.pop(station_id, None)
         if entry is not None:
             resolve(entry.waiters)
@@ -247,10 +238,10 @@ class StatusBook:
         if not urgent and signature == entry.signature and now_s - entry.said_at < self._sampled_every_s():
             return
         everything = everything_of(snapshot, entry.queue)
-        status = self._status(station_id, entry, snapshot)
+        status = self._statuses.of(station_id, entry, snapshot)
         waiters, entry.waiters = entry.waiters, []
         try:
-            said = await self._bus.publish(self._event(status))
+            said = await self._bus.publish(self._statuses.event(status))
         except BusOverloaded:
             entry.waiters[:0] = waiters
             raise
@@ -264,51 +255,3 @@ class StatusBook:
             self._entries.move_to_end(station_id)
         if waiters or not entry.on_the_log:
             said.add_done_callback(partial(acknowledged, entry, waiters))
-
-    def _status(
-        self,
-        station_id: str,
-        entry: BookEntry,
-        snapshot: StationSnapshot,
-        *,
-        state: SwarmState | None = None,
-        released: bool = False,
-    ) -> SwarmStatus:
-        records = [connector.transaction for connector in snapshot.connectors if connector.transaction is not None]
-        running = [record for record in records if record.ended_at_s is None]
-        for record in records:
-            entry.energy_wh[record.connector_id] = record.energy_wh
-        entry.state = state or state_of(snapshot)
-        entry.kw = snapshot.kw if state is None else 0.0
-        return SwarmStatus(
-            ts=self._now(),
-            station_id=station_id,
-            state=entry.state,
-            profile=snapshot.profile,
-            kw=round(entry.kw, 3),
-            kwh=round(entry.kwh, 3),
-            register_wh=round(snapshot.register_wh, 3),
-            transaction_id=running[0].transaction_id if running else None,
-            policy=policy_of(snapshot.policy),
-            worker=self._worker,
-            holds_s=None if entry.state is SwarmState.STOPPED else HOLDS_S,
-            handover=handover_of(
-                snapshot,
-                entry.queue,
-                term=entry.term,
-                holder=self._holder,
-                released=released,
-                ocpp_version=entry.ocpp_version,
-                say=partial(self._orders.of, station_id),
-            ),
-        )
-
-    def _event(self, status: SwarmStatus) -> Event[SwarmStatus]:
-        self._number += 1
-        return Event(
-            SWARM_STATUS,
-            status,
-            id=f"{self._holder}-{self._number}",
-            source=f"swarm/{self._worker}",
-            traceparent=new_traceparent(),
-        )
