@@ -13,7 +13,7 @@ __all__ = ["parse_timestamp", "timestamp", "timestamp_of"]
 
 def timestamp(moment: datetime) -> str:
     """``moment`` (with a zone) as the standard likes it: UTC, milliseconds, ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def timestamp_of(at_s: float) -> str:

@@ -160,24 +160,24 @@ SAMPLES: tuple[Message, ...] = (
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
-def test_a_message_is_written_byte_for_byte_as_pydantic_would(sample: Message) -> None:
-    assert sample.to_json() == sample.model_dump_json(exclude_none=True).encode()
+def test_what_was_read_is_written_as_it_was(sample: Message) -> None:
+    written = sample.to_json()
+    assert type(sample).from_json(written).to_json() == written
 
 
 def test_every_topic_has_a_sample_of_its_message() -> None:
     assert {type(sample) for sample in SAMPLES} == {topic.model for topic in TOPICS}
 
 
-@given(number=st.floats() | st.integers(), text=st.text())
-def test_numbers_and_texts_are_written_as_pydantic_would(number: float, text: str) -> None:
+@given(number=st.floats(allow_nan=False, allow_infinity=False) | st.integers(), text=st.text())
+def test_numbers_and_texts_are_read_as_they_were_written(number: float, text: str) -> None:
     frame = OcppFrame(ts=NOW, cp_id="CP-1", direction="in", frame={text: [number, text]})
-    assert frame.to_json() == frame.model_dump_json(exclude_none=True).encode()
+    assert json.loads(frame.to_json())["frame"] == {text: [number, text]}
 
 
-def test_a_moment_that_no_field_declares_is_left_to_pydantic() -> None:
-    detail = StatusDetail(seen_at=LATER)
-    status = Status(ts=NOW, cp_id="CP-1", state=ChargePointState.ACTIVATED, source=StatusSource.ENGINE, detail=detail)
-    assert status.to_json() == status.model_dump_json(exclude_none=True).encode()
+def test_what_is_no_number_is_written_as_null() -> None:
+    frame = OcppFrame(ts=NOW, cp_id="CP-1", direction="in", frame=[float("nan"), float("inf")])
+    assert json.loads(frame.to_json())["frame"] == [None, None]
 
 
 def test_a_message_that_is_kept_takes_no_more_than_it_is_long() -> None:
