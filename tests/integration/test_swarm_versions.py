@@ -120,3 +120,21 @@ async def test_a_station_that_runs_takes_on_another_version_with_its_register(
     newest, first = await transactions(gateway, NEW, ended=1)
     assert newest["transaction_id"] == status.transaction_id
     assert newest["meter_start_wh"] == first["meter_stop_wh"]
+
+
+async def test_what_a_killed_worker_left_open_in_one_version_is_not_gone_on_with_in_another(
+    gateway: GatewayProcess, rig: SwarmRig
+) -> None:
+    await rig.start("w1")
+    await rig.desire(OLD, profile="eager", ocpp_version="1.6")
+    before = await rig.until_status(OLD, lambda status: status.kwh > 0.002 and status.transaction_id is not None)
+    await rig.kill("w1")
+    await rig.desire(OLD, profile="eager", ocpp_version="2.0.1")
+    await rig.start("w2")
+    after = await rig.until_status(
+        OLD, lambda status: status.worker == "w2" and status.transaction_id not in {None, before.transaction_id}
+    )
+    assert isinstance(after.transaction_id, str)
+    newest, left = await transactions(gateway, OLD, ended=0)
+    assert (newest["transaction_id"], left["transaction_id"]) == (after.transaction_id, before.transaction_id)
+    assert newest["meter_start_wh"] >= int(before.register_wh)
