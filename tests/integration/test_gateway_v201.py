@@ -522,22 +522,23 @@ class TestTransactions:
 
 
 @pytest.mark.parametrize("number", [-1, 256, 2_000_000_000])
-async def test_an_evse_that_no_station_has_is_refused_and_an_event_of_it_kept(tmp_path: Path, number: int) -> None:
+async def test_an_evse_that_no_station_has_is_refused_but_for_its_transactions(tmp_path: Path, number: int) -> None:
     async with business(tmp_path) as gateway:
         station = await booted(gateway)
         telling = (
             station.status("Available", evse_id=number),
             station.status("Available", plug=number),
             station.tell("MeterValues", {"evseId": number, "meterValue": register(10)}),
-            station.event("Started", T0, wh=0, idToken=TOKEN, evse={"id": number}),
         )
         for told in telling:
             with pytest.raises(CallRejected) as refused:
                 await told
             assert refused.value.fault is Fault.PROPERTY_CONSTRAINT
+        await station.event("Started", T0, wh=0, idToken=TOKEN, evse={"id": number})
         await gateway.quiet()
         kept = [row["action"] for row in await gateway.rows(tables.rejected_messages)]
-        assert kept == ["MeterValues", "TransactionEvent"]
+        assert kept == ["MeterValues"]
+        assert [row["connector_id"] for row in await gateway.rows(tables.transactions)] == [1]
 
 
 class TestMeterValues:

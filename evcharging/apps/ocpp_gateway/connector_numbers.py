@@ -6,9 +6,10 @@ from typing import Final
 
 from evcharging.ocpp.errors import CallRejected, Fault
 
-__all__ = ["connector_number"]
+__all__ = ["connector_number", "transaction_place"]
 
 HIGHEST: Final = 255
+WHOLE_STATION: Final = 0
 
 
 def connector_number(number: int, field: str) -> int:
@@ -20,3 +21,11 @@ def connector_number(number: int, field: str) -> int:
     if not 0 <= number <= HIGHEST:
         raise CallRejected(Fault.PROPERTY_CONSTRAINT, f"{field}: {number}; expected 0 to {HIGHEST}")
     return number
+
+
+def transaction_place(number: int) -> int:
+    """Where a transaction is: at ``number``, or at the whole station where it cannot have such a connector.
+
+    A message about a transaction is never refused for that: its station would repeat it, and then drop what is billed.
+    """
+    return number if 0 <= number <= HIGHEST else WHOLE_STATION

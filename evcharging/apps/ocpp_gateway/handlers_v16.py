@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from evcharging.apps.ocpp_gateway.authorization import Authorization, Verdict
 from evcharging.apps.ocpp_gateway.boots import BootReport, Boots
 from evcharging.apps.ocpp_gateway.charge_points import ChargePoint, ConnectorReport
-from evcharging.apps.ocpp_gateway.connector_numbers import connector_number
+from evcharging.apps.ocpp_gateway.connector_numbers import connector_number, transaction_place
 from evcharging.apps.ocpp_gateway.meter_values_v16 import readings_of
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.statuses import Statuses
@@ -121,7 +121,7 @@ class HandlersV16:
         self._metering.take(
             point,
             readings_of(payload["meterValue"]),
-            connector_id=connector_number(payload["connectorId"], "connectorId"),
+            connector_id=transaction_place(payload["connectorId"]),
             transaction_id=None if transaction_id is None else str(transaction_id),
         )
         return {}
@@ -142,7 +142,7 @@ class HandlersV16:
         started = await self._transactions.start(
             point,
             Start(
-                connector_id=connector_number(payload["connectorId"], "connectorId"),
+                connector_id=transaction_place(payload["connectorId"]),
                 id_tag=payload["idTag"],
                 started_at=parse_timestamp(payload["timestamp"]),
                 register_wh=_register(payload["meterStart"]),

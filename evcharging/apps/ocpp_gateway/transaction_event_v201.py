@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from evcharging.apps.ocpp_gateway.connector_numbers import connector_number
+from evcharging.apps.ocpp_gateway.connector_numbers import transaction_place
 from evcharging.apps.ocpp_gateway.id_tokens_v201 import NO_AUTHORIZATION, id_tag_of
 from evcharging.apps.ocpp_gateway.meter_values_v201 import readings_of
 from evcharging.apps.ocpp_gateway.readings import Reading
@@ -61,7 +61,7 @@ def read_event(cp_id: str, payload: Payload) -> TransactionEvent:
     """Read a payload that is valid by its schema.
 
     Raises:
-        CallRejected: a timestamp is none, or the EVSE none that a station has.
+        CallRejected: a timestamp is none.
     """
     info = payload["transactionInfo"]
     evse = payload.get("evse")
@@ -73,7 +73,7 @@ def read_event(cp_id: str, payload: Payload) -> TransactionEvent:
         seq_no=payload["seqNo"],
         offline=payload.get("offline", False),
         transaction_id=info["transactionId"],
-        evse_id=None if evse is None else connector_number(evse["id"], "evse.id"),
+        evse_id=None if evse is None else transaction_place(evse["id"]) or None,
         id_token=payload.get("idToken"),
         charging_state=info.get("chargingState"),
         stopped_reason=info.get("stoppedReason"),

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from evcharging.apps.ocpp_gateway.transaction_event_v201 import first_register, last_register, read_event
-from evcharging.ocpp.errors import CallRejected, Fault
 from evcharging.ocpp.schemas import check_request
 from evcharging.ocpp.versions import OcppVersion
 
@@ -76,7 +75,6 @@ def test_a_button_needs_no_token() -> None:
     assert event.id_tag is None
 
 
-def test_an_evse_that_no_station_has_is_refused() -> None:
-    with pytest.raises(CallRejected) as refused:
-        read_event("CP-001", payload(evse={"id": 256}))
-    assert refused.value.fault is Fault.PROPERTY_CONSTRAINT
+@pytest.mark.parametrize("evse_id", [-1, 256])
+def test_an_evse_that_no_station_has_is_none(evse_id: int) -> None:
+    assert read_event("CP-001", payload(evse={"id": evse_id})).evse_id is None
