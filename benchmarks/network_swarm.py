@@ -149,6 +149,9 @@ class Network:
     async def counts(self) -> dict[str, dict[str, float]]:
         return {service.name: await service.counts(self.client) for service in self.services}
 
+    def logs(self) -> dict[str, str]:
+        return {service.name: service.log.read_text(errors="replace") for service in self.services}
+
     def usage(self) -> dict[str, tuple[float, float]]:
         return {service.name: service.usage() for service in self.services}
 
@@ -291,6 +294,13 @@ async def stop(network: Network) -> Iterator[tuple[str, float]]:
     return iter([("all_stopped_s", stopped_s), ("no_session_open_s", time.monotonic() - began)])
 
 
+def words_of(logs: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    """Lines of the logs that are no mere information, by their level."""
+    for name, text in logs.items():
+        for level, number in Counter(re.findall(r"\| (WARNING|ERROR|CRITICAL) \|", text)).items():
+            yield f"log_{level.lower()}_{name}", float(number)
+
+
 async def measure(options: argparse.Namespace, count: int, folder: Path) -> None:
     this = asyncio.current_task()
     assert this is not None  # noqa: S101 - it runs in one
@@ -308,9 +318,7 @@ async def measure(options: argparse.Namespace, count: int, folder: Path) -> None
         tell(await charge(network, options.seconds))
         tell(await price(network))
         tell(await stop(network))
-    for service in network.services:
-        words = Counter(re.findall(r"\b(warning|error|critical)\b", service.log.read_text(errors="replace")))
-        tell(iter([(f"log_{word}_{service.name}", float(number)) for word, number in words.items()]))
+    tell(words_of(network.logs()))
 
 
 def main() -> None:
