@@ -88,7 +88,9 @@ DC_CURVE: Final = PowerCurve(((0.0, 0.6), (0.1, 1.0), (0.5, 1.0), (0.8, 0.55), (
 
 def two_stage_fraction(soc: float) -> float:
     """Return the fraction of its maximum power that a two-stage battery takes at `soc`."""
-    return min(1.0, max(0.0, (1.0 - soc) / (1.0 - TWO_STAGE_TRANSITION_SOC)))
+    if soc <= TWO_STAGE_TRANSITION_SOC:
+        return 1.0
+    return max(0.0, (1.0 - soc) / (1.0 - TWO_STAGE_TRANSITION_SOC))
 
 
 def _clipped(

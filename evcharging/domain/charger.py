@@ -66,6 +66,9 @@ class _Session(Enum):
     OVER = 3
 
 
+_RUNNING: Final = _Session.RUNNING  # looked up once: the current on offer is asked for at every step and reading
+
+
 class ChargerModel:
     """One outlet, its meter and whatever is plugged into it.
 
@@ -269,7 +272,7 @@ class ChargerModel:
     @property
     def _offered_amps(self) -> float:
         """Current on offer now; a running session implies a vehicle and no fault."""
-        if self._session is not _Session.RUNNING:
+        if self._session is not _RUNNING:
             return 0.0
         return self._set_point.offered_amps(derate_factor(self._temperature_c))
 

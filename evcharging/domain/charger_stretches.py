@@ -6,36 +6,44 @@ the mean current of a stretch, which is why a stretch never reaches into deratin
 commands count from the last grid point, a session ends at a grid point.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from evcharging.domain.charger import FULL_SOC, ChargerModel
+from evcharging.domain.charger_reading import Reading
 from evcharging.domain.charger_state import ChargerState, FaultCode
 from evcharging.domain.thermal import DERATE_FROM_C, temperature_after
 
 _SHORTEST: Final = 2
 """Grid steps from which on a stretch is worth a look at its end."""
 _REST_C: Final = 1e-6
-
-
-class Figures(NamedTuple):
-    """What an outlet shows now: `ChargerModel`'s properties of these names, worked out together."""
-
-    power_kw: float
-    state: ChargerState
-    fault_code: FaultCode
+_W_PER_KW: Final = 1000.0
+_CHARGING: Final = ChargerState.CHARGING
+_NO_FAULT: Final = FaultCode.NONE
 
 
 class StretchChargerModel(ChargerModel):
     """A `ChargerModel` whose `advance` costs the same for a minute as for a step, while the current is steady."""
 
-    def figures(self) -> Figures:
-        """Return power, state and fault at less cost than one by one."""
-        fault = self.fault_code
+    def reading(self) -> Reading:
+        """Return what the properties show now, at less cost than one by one."""
+        spec, vehicle, power_kw, fault = self.spec, self._vehicle, 0.0, _NO_FAULT
         offered_amps = self._offered_amps
-        if offered_amps == 0.0 or self._vehicle is None:
-            return Figures(0.0, self.state, fault)
-        power_kw = min(self.spec.power_kw(offered_amps), self._accepted_kw(self._vehicle))
-        return Figures(power_kw, ChargerState.CHARGING, fault)
+        if vehicle is not None and offered_amps > 0.0:  # nothing is on offer where a fault stands
+            power_kw = min(spec.power_kw(offered_amps), self._accepted_kw(vehicle))
+            state = _CHARGING
+        else:
+            state, fault = self.state, self.fault_code
+        return Reading(
+            self._register_wh,
+            spec.amps(power_kw),
+            spec.voltage_v,
+            power_kw * _W_PER_KW,
+            None if vehicle is None else self._soc,
+            self._temperature_c,
+            state,
+            fault,
+            self._set_point.limit_amps,
+        )
 
     def _integrate(self, steps: int) -> int:
         """Take the longest stretch of `steps`, halved as often as need be, in which nothing happens; else one step."""

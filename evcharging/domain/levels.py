@@ -1,7 +1,7 @@
 """What a charger is built for: its level, current, voltage and phases, and the usual kinds of charger ready-made."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -32,6 +32,7 @@ class ChargerSpec:
         phases: 1 or 3; 1 for DC, so that power is always phases · voltage_v · current.
         max_power_kw: Further cap on power, for DC chargers that are sold by power; None where there is none.
         cable_amps: What the cable carries per phase; None where the cable never is the narrowest part.
+        kw_per_amp: Power in kW of one ampere in every phase; follows from the others.
 
     Raises ValueError where a figure makes no sense.
     """
@@ -42,6 +43,7 @@ class ChargerSpec:
     phases: int = 1
     max_power_kw: float | None = None
     cable_amps: float | None = None
+    kw_per_amp: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.phases not in {1, 3} or (self.level is ChargerLevel.DC and self.phases != 1):
@@ -53,6 +55,7 @@ class ChargerSpec:
         for name, amps in {"rated_amps": self.rated_amps, "cable_amps": self.cable_amps}.items():
             if amps is not None and not MIN_PILOT_AMPS <= amps < math.inf:
                 raise ValueError(f"{name} must be at least {MIN_PILOT_AMPS:g} A, got {amps}")
+        object.__setattr__(self, "kw_per_amp", self.phases * self.voltage_v / 1000.0)
 
     @property
     def rated_kw(self) -> float:
@@ -68,11 +71,6 @@ class ChargerSpec:
     def amps(self, power_kw: float) -> float:
         """Return the current in A per phase that carries `power_kw`."""
         return power_kw / self.kw_per_amp
-
-    @property
-    def kw_per_amp(self) -> float:
-        """Power in kW of one ampere in every phase."""
-        return self.phases * self.voltage_v / 1000.0
 
 
 L1: Final = ChargerSpec(ChargerLevel.L1, rated_amps=16.0, voltage_v=_MAINS_PHASE_V)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ssl import SSLContext
 from typing import Any, Final, Protocol
 
+from evcharging.domain.charger_reading import Reading
 from evcharging.domain.charger_state import FaultCode
 from evcharging.domain.levels import ChargerSpec
 from evcharging.domain.vehicle import VehicleSpec
@@ -15,7 +16,6 @@ from evcharging.ocpp.station.records import (
     ConnectorSnapshot,
     ConnectorState,
     HeldReservation,
-    Reading,
     StandingOrders,
     StationSnapshot,
     StillThere,

@@ -7,15 +7,14 @@ clock that is set back makes no energy and takes none.
 from collections.abc import Callable
 from typing import Final
 
+from evcharging.domain.charger_reading import Reading
 from evcharging.domain.charger_state import FaultCode
 from evcharging.domain.charger_stretches import StretchChargerModel
 from evcharging.domain.levels import ChargerSpec
 from evcharging.domain.vehicle import VehicleSpec
-from evcharging.ocpp.station.records import Reading
 from evcharging.ocpp.station.settings import StationSettings
 
 DEFAULT_STEP_S: Final = 0.1
-_W_PER_KW: Final = 1000.0
 
 
 class ModelCharger:
@@ -60,23 +59,10 @@ class ModelCharger:
 
     def advance(self, now_s: float) -> Reading:
         """Bring the model to `now_s` and read it."""
-        model = self._model
         if now_s > self._now_s:
             self._now_s = now_s
-            model.advance(now_s)
-        power_kw, state, fault = model.figures()
-        spec = self.spec
-        return Reading(
-            model.register_wh,
-            spec.amps(power_kw),
-            spec.voltage_v,
-            power_kw * _W_PER_KW,
-            model.soc,
-            model.temperature_c,
-            state,
-            fault,
-            model.limit_amps,
-        )
+            self._model.advance(now_s)
+        return self._model.reading()
 
     def inject_fault(self, code: FaultCode) -> None:
         """Let the outlet fail."""

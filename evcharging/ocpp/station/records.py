@@ -1,4 +1,4 @@
-"""What is known of a station at one moment: readings, transactions and snapshots; plain values, no behaviour."""
+"""What is known of a station at one moment: transactions, orders and snapshots; plain values, no behaviour."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,31 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from evcharging.domain.authorization_store import NO_LIST, LocalList
-from evcharging.domain.charger_state import ChargerState, FaultCode
 from evcharging.domain.charging_profiles import Installed
 from evcharging.domain.vehicle import VehicleSpec
-
-
-class Reading(NamedTuple):
-    """What a charger outlet shows at one moment.
-
-    Attributes:
-        register_wh: The energy register; it never falls.
-        amps, volts: Per phase.
-        power_w: All phases.
-        soc: Of the plugged vehicle as a fraction, None without one.
-        limit_amps: The set point as it counts.
-    """
-
-    register_wh: float
-    amps: float
-    volts: float
-    power_w: float
-    soc: float | None
-    temperature_c: float
-    state: ChargerState
-    fault: FaultCode
-    limit_amps: float
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evcharging.domain.charger import L2, L3, ChargerModel, ChargerSpec, ChargerState, Taper, VehicleSpec, dc
+from evcharging.domain.charger_state import FaultCode
 from evcharging.domain.charger_stretches import StretchChargerModel
 
 SPECS = (L2, L3, dc(100.0))
@@ -81,12 +82,29 @@ def test_a_lost_set_point_ramps_down_in_steps():
     assert stretches.state is ChargerState.SUSPENDED
 
 
-def test_the_figures_are_those_of_the_properties():
+def test_a_reading_is_that_of_the_properties():
     _, charger = pair(L2, VehicleSpec(60.0, 7.36, 0.3))
-    for change in (lambda: None, lambda: charger.set_limit(0.0), lambda: charger.set_limit(10.0), charger.unplug):
+    for change in (
+        lambda: None,
+        lambda: charger.set_limit(0.0),
+        lambda: charger.set_limit(10.0),
+        lambda: charger.inject_fault(FaultCode.GROUND_FAULT),
+        charger.clear_fault,
+        charger.unplug,
+    ):
         change()
         charger.advance(charger._now_s + 5.0)
-        assert charger.figures() == (charger.power_kw, charger.state, charger.fault_code)
+        assert charger.reading() == (
+            charger.register_wh,
+            charger.current_a,
+            charger.voltage_v,
+            charger.power_kw * 1000.0,
+            charger.soc,
+            charger.temperature_c,
+            charger.state,
+            charger.fault_code,
+            charger.limit_amps,
+        )
 
 
 def test_a_long_stretch_is_taken_at_once(monkeypatch: pytest.MonkeyPatch):
