@@ -73,6 +73,26 @@ async def test_a_station_is_a_unit_while_it_has_a_socket_and_tells_what_it_measu
         assert mqtt.last(UnitState).status is MqttStatus.OFFLINE
 
 
+async def test_the_sun_s_part_of_the_power_is_shared_by_all_stations_that_draw(tmp_path: Path) -> None:
+    mqtt = NotingPublisher()
+    power = {"value": "11", "measurand": "Power.Active.Import", "unit": "kW"}
+
+    def told(cp_id: str) -> tuple[float, float]:
+        """The last word of a station: from the sun, from the grid."""
+        telemetry = [t for t in mqtt.said if isinstance(t, UnitTelemetry) and t.unit_id == cp_id]
+        return (telemetry[-1].solar_kw, telemetry[-1].grid_kw) if telemetry else (0.0, 0.0)
+
+    async with business(tmp_path, terms=TERMS, mqtt=mqtt) as gateway:
+        await gateway.price(0.5, solar_kw=4.4)
+        for cp_id, share in (("CP-1", (4.4, 6.6)), ("CP-2", (2.2, 8.8))):
+            station = gateway.station(cp_id)
+            await station.boot()
+            number = (await station.start(T0, 1000))["transactionId"]
+            await station.meter(number, T0 + timedelta(minutes=1), 1183, power)
+            await until(lambda cp_id=cp_id, share=share: told(cp_id) == share)
+        await until(lambda: told("CP-1") == (2.2, 8.8))
+
+
 async def test_a_station_that_is_back_at_once_stays_online(tmp_path: Path) -> None:
     mqtt = NotingPublisher()
     async with business(tmp_path, terms=CentralSystemTerms(flush_s=0.01, mqtt_interval_s=60), mqtt=mqtt) as gateway:
