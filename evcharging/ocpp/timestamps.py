@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -18,10 +17,7 @@ def timestamp(moment: datetime) -> str:
 
 def timestamp_of(at_s: float) -> str:
     """Unix seconds as `timestamp` spells them; thousands of stations do so within the same second."""
-    second = math.floor(at_s)
-    microseconds = round((at_s - second) * 1e6)
-    if microseconds >= 1_000_000:
-        second, microseconds = second + 1, 0
+    second, microseconds = divmod(round(at_s * 1e6), 1_000_000)
     return f"{_second(second)}.{microseconds // 1000:03d}Z"
 
 

@@ -145,8 +145,12 @@ class Connector:
 
     def read(self) -> Reading:
         """Bring the charger to now and read it."""
-        self.reading = self.charger.advance(self._station.clock.now_s())
-        return self.reading
+        return self.read_at(self._station.clock.now_s())
+
+    def read_at(self, now_s: float) -> Reading:
+        """As `read`, for who has looked at the clock."""
+        reading = self.reading = self.charger.advance(now_s)
+        return reading
 
     def refresh(self) -> None:
         """Read the charger, derive the state and tell it if it changed."""

@@ -9,6 +9,7 @@ from evcharging.ocpp.exchange import Payload
 from evcharging.ocpp.station import wording
 from evcharging.ocpp.station.interfaces import TransactionRecord
 from evcharging.ocpp.station.outbox import Entry, Kind
+from evcharging.ocpp.station.wire import NOTHING_SAID
 
 if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
@@ -25,8 +26,10 @@ class Delivery:
     def answered(self, entry: Entry, answer: Payload) -> None:
         """Take the answer to a transaction message."""
         station, local_id = self._station, entry["local_id"]
-        record = station.records.get(local_id)
         said = station.wire.read_transaction(entry["action"], answer)
+        if said is NOTHING_SAID:
+            return
+        record = station.records.get(local_id)
         if said.transaction_id is not None:
             self._number(local_id, said.transaction_id)
         if record is None:

@@ -13,6 +13,7 @@ from evcharging.ocpp.station.wire import Context, Sample
 if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
 
+_METER: Final = Kind.METER
 MOST_SAMPLES: Final = 500
 """Samples kept for the end of a transaction; over it every other one is dropped, never the first."""
 
@@ -28,11 +29,12 @@ class Metering:
 
     def sample(self, connector: Connector, context: Context) -> Sample:
         """Read a meter now; a transaction's register moves with it."""
-        reading = connector.read()
+        now_s = self._station.clock.now_s()
+        reading = connector.read_at(now_s)
         register_wh = int(reading.register_wh)
         if connector.transaction is not None:
             connector.transaction.record.meter_wh = register_wh
-        return Sample(self._station.clock.now_s(), context, register_wh, reading)
+        return Sample(now_s, context, register_wh, reading)
 
     def begin(self, connector: Connector, transaction: Transaction) -> None:
         """Sample a transaction at the interval from now on."""
@@ -80,9 +82,10 @@ class Metering:
             if request is not None:
                 station.outbox.post(request)
             return
-        request = station.wire.metered(connector.number, transaction.record, sample)
+        record = transaction.record
+        request = station.wire.metered(connector.number, record, sample)
         if request is not None:
-            station.outbox.keep(request, local_id=transaction.record.local_id, kind=Kind.METER)
+            station.outbox.keep(request, local_id=record.local_id, kind=_METER)
 
     def trigger(self, connector: Connector) -> None:
         """Tell the meter now: the CSMS asked for it."""

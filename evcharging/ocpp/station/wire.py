@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from evcharging.domain.authorization import IdTagInfo
 from evcharging.ocpp.exchange import Payload
@@ -44,6 +44,10 @@ class TransactionAnswer(NamedTuple):
 
     transaction_id: int | str | None = None
     info: IdTagInfo | None = None
+
+
+NOTHING_SAID: Final = TransactionAnswer()
+"""What the answer to a MeterValues says; told by identity."""
 
 
 class Context(StrEnum):

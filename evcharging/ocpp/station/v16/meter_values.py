@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from evcharging.ocpp.exchange import Payload
 from evcharging.ocpp.station.wire import Context, Sample
@@ -34,20 +34,22 @@ MEASURANDS: Final[dict[str, tuple[Measure, str, str]]] = {
 
 def meter_value(sample: Sample, measurands: tuple[str, ...]) -> Payload | None:
     """Return one `meterValue` element, None where none of the measurands has a value now."""
-    values: list[dict[str, Any]] = [
-        {"value": value, "measurand": measurand, "unit": unit, "location": location}
-        for measurand, measure, unit, location in _measures(measurands)
-        if (value := measure(sample)) is not None
-    ]
-    if not values:
-        return None
-    if sample.context is not Context.PERIODIC:  # Sample.Periodic is what the standard takes for granted
-        context = sample.context.value
-        for sampled in values:
-            sampled["context"] = context
-    return {"timestamp": text_time(sample.at_s), "sampledValue": values}
+    values: list[dict[str, str]] = []
+    for measure, blank in _blanks(measurands, sample.context):
+        value = measure(sample)
+        if value is not None:
+            sampled = blank.copy()
+            sampled["value"] = value
+            values.append(sampled)
+    return {"timestamp": text_time(sample.at_s), "sampledValue": values} if values else None
 
 
 @lru_cache(maxsize=256)
-def _measures(measurands: tuple[str, ...]) -> tuple[tuple[str, Measure, str, str], ...]:
-    return tuple((measurand, *MEASURANDS[measurand]) for measurand in measurands)
+def _blanks(measurands: tuple[str, ...], context: Context) -> tuple[tuple[Measure, dict[str, str]], ...]:
+    """Each measurand's sampled value but for the value, which is all that differs from one sample to the next."""
+    told = {} if context is Context.PERIODIC else {"context": context.value}  # what the standard takes for granted
+    blanks = []
+    for measurand in measurands:
+        measure, unit, location = MEASURANDS[measurand]
+        blanks.append((measure, {"value": "", "measurand": measurand, "unit": unit, "location": location, **told}))
+    return tuple(blanks)

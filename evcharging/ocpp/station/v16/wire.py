@@ -14,6 +14,7 @@ from evcharging.ocpp.station.v16.configuration import Configuration
 from evcharging.ocpp.station.v16.meter_values import meter_value, text_time
 from evcharging.ocpp.station.v16.operations import Operations
 from evcharging.ocpp.station.wire import (
+    NOTHING_SAID,
     BootAnswer,
     Condition,
     Context,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from evcharging.ocpp.station.station import Station
 
 UNKNOWN_TRANSACTION_ID: Final = -1
+_CLOCK: Final = Context.CLOCK
 ACTIONS_SENT: Final = frozenset(
     {
         "Authorize",
@@ -150,16 +152,13 @@ class WireV16:
     def metered(self, connector_id: int, record: TransactionRecord | None, sample: Sample) -> Request | None:
         """Make a MeterValues; none where nothing is configured, or the CSMS never took the transaction."""
         parameters = self._station.parameters
-        measurands = parameters.aligned if sample.context is Context.CLOCK else parameters.sampled
-        value = meter_value(sample, measurands)
+        value = meter_value(sample, parameters.aligned if sample.context is _CLOCK else parameters.sampled)
         if value is None:
             return None
-        if record is None:
-            return Request("MeterValues", {"connectorId": connector_id, "meterValue": [value]})
-        if record.transaction_id == UNKNOWN_TRANSACTION_ID:
-            return None
         payload: Payload = {"connectorId": connector_id, "meterValue": [value]}
-        if record.transaction_id is not None:
+        if record is not None and record.transaction_id is not None:
+            if record.transaction_id == UNKNOWN_TRANSACTION_ID:
+                return None
             payload["transactionId"] = record.transaction_id
         return Request("MeterValues", payload)
 
@@ -183,7 +182,7 @@ class WireV16:
         """Read the answer to StartTransaction, MeterValues or StopTransaction."""
         if action == "StartTransaction":
             return TransactionAnswer(answer.get("transactionId"), _info(answer))
-        return TransactionAnswer(None, _info(answer) if action == "StopTransaction" else None)
+        return TransactionAnswer(None, _info(answer)) if action == "StopTransaction" else NOTHING_SAID
 
     def follow(self, payload: Payload, transaction_id: int | str) -> None:
         """Put the transaction's id into a MeterValues or a StopTransaction that waits."""

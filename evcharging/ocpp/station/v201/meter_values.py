@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from evcharging.ocpp.exchange import Payload
@@ -35,21 +36,25 @@ def measured(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in MEASURANDS)
 
 
-def meter_value(sample: Sample, measurands: Sequence[str]) -> Payload | None:
+def meter_value(sample: Sample, measurands: tuple[str, ...]) -> Payload | None:
     """One `meterValue` element, None where none of the measurands has a value now."""
     values: list[dict[str, Any]] = []
+    for measure, blank in _blanks(measurands, sample.context):
+        value = measure(sample)
+        if value is not None:
+            sampled = blank.copy()
+            sampled["value"] = value
+            values.append(sampled)
+    return {"timestamp": text_time(sample.at_s), "sampledValue": values} if values else None
+
+
+@lru_cache(maxsize=256)
+def _blanks(measurands: tuple[str, ...], context: Context) -> tuple[tuple[Measure, dict[str, Any]], ...]:
+    """Each measurand's sampled value but for the value, which is all that differs from one sample to the next."""
+    told = {} if context is Context.PERIODIC else {"context": context.value}  # what the standard takes for granted
+    blanks = []
     for measurand in measurands:
         measure, unit, location = MEASURANDS[measurand]
-        value = measure(sample)
-        if value is None:
-            continue
-        sampled: dict[str, Any] = {
-            "value": value,
-            "measurand": measurand,
-            "location": location,
-            "unitOfMeasure": {"unit": unit},
-        }
-        if sample.context is not Context.PERIODIC:  # Sample.Periodic is what the standard takes for granted
-            sampled["context"] = sample.context.value
-        values.append(sampled)
-    return {"timestamp": text_time(sample.at_s), "sampledValue": values} if values else None
+        blank = {"value": 0.0, "measurand": measurand, "location": location, "unitOfMeasure": {"unit": unit}, **told}
+        blanks.append((measure, blank))
+    return tuple(blanks)

@@ -45,3 +45,12 @@ def test_nothing_is_told_where_nothing_is_asked_for_or_known():
 
 def test_times_are_utc_with_milliseconds():
     assert text_time(1_750_032_000.1239) == "2025-06-16T00:00:00.123Z"
+
+
+def test_a_sample_is_not_changed_by_the_next_one():
+    first = meter_value(sample(), ("Voltage", "Current.Import"))
+    second = meter_value(sample(reading=READING._replace(volts=231.0)), ("Voltage", "Current.Import"))
+    assert first is not None
+    assert second is not None
+    assert [one["value"] for one in first["sampledValue"]] == ["230.0", "10.13"]
+    assert [one["value"] for one in second["sampledValue"]] == ["231.0", "10.13"]

@@ -45,3 +45,12 @@ def test_without_a_vehicle_there_is_no_state_of_charge():
 
 def test_what_201_does_not_measure_is_left_out():
     assert measured(("Temperature", "SoC", "Coffee")) == ("SoC",)
+
+
+def test_a_sample_is_not_changed_by_the_next_one():
+    first = meter_value(sample(), ("Voltage", "Current.Import"))
+    second = meter_value(sample(volts=231.0), ("Voltage", "Current.Import"))
+    assert first is not None
+    assert second is not None
+    assert [one["value"] for one in first["sampledValue"]] == [230.9, 16.0]
+    assert [one["value"] for one in second["sampledValue"]] == [231.0, 16.0]
