@@ -23,6 +23,7 @@ from evcharging.store.simulator.rows import (
     SessionRow,
     TariffRow,
 )
+from evcharging.store.simulator.session_totals import note_ended
 from evcharging.store.upsert import upsert
 
 __all__ = [
@@ -180,11 +181,13 @@ async def save_sessions(transaction: AsyncConnection, rows: Sequence[SessionRow]
     Raises:
         sqlalchemy.exc.IntegrityError: another active session has the connector.
     """
+    await note_ended(transaction, rows)
     await _upsert(transaction, tables.sessions, rows)
 
 
 async def save_metering(transaction: AsyncConnection, rows: Sequence[SessionRow]) -> None:
     """Write what intervals change of sessions, and nothing else."""
+    await note_ended(transaction, rows)
     rows_of = [{"of": row.session_id, **{name: getattr(row, name) for name in METERED}} for row in rows]
     await write_rows(transaction, SAVE_METERING, rows_of)
 

@@ -10,17 +10,27 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Generic, TypeVar
 
-from sqlalchemy import Numeric, RowMapping, cast, func, select, tuple_
+from sqlalchemy import Integer, Numeric, RowMapping, bindparam, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.domain.energy import WH_PER_KWH
 from evcharging.domain.money import currency, round_money
+from evcharging.store.simulator.session_totals import ACTIVE, KEPT, billed
 from evcharging.store.simulator.tables import sessions
 
 __all__ = ["InvalidCursor", "Page", "SessionRecord", "Totals", "find_session", "list_sessions", "sum_up"]
 
 T = TypeVar("T")
 KWH_DIGITS = Decimal("0.001")
+RUNNING = (
+    select(
+        sessions.c.currency,
+        func.sum(cast(sessions.c.energy_wh, Numeric(24, 3))),
+        func.sum(func.round(cast(sessions.c.cost, Numeric(24, 9)), bindparam("digits", type_=Integer))),
+    )
+    .where(sessions.c.status == ACTIVE)
+    .group_by(sessions.c.currency)
+)
 
 
 class InvalidCursor(ValueError):
@@ -111,19 +121,20 @@ async def list_sessions(
 
 
 async def sum_up(transaction: AsyncConnection, currency_code: str) -> Totals:
-    """Add all sessions up: earnings are the sum of the bills, each rounded for itself.
+    """What all sessions come to: earnings are the sum of the bills, each rounded for itself; kWh have three decimals.
 
-    SQLite adds in floating point, so kWh are given to three decimals and money to its unit.
+    Of sessions that have ended that is kept, to the last digit. Those that run are added up by the database, which in
+    SQLite does so in floating point.
     """
-    energy_wh = func.coalesce(func.sum(cast(sessions.c.energy_wh, Numeric(24, 3))), 0)
-    digits = currency(currency_code).minor_digits
-    cost = func.coalesce(func.sum(func.round(cast(sessions.c.cost, Numeric(24, 9)), digits)), 0)
-    total_wh = Decimal(str((await transaction.execute(select(energy_wh))).scalar_one()))
-    earned = (await transaction.execute(select(cost).where(sessions.c.currency == currency_code))).scalar_one()
+    total_wh = earned = Decimal(0)
+    for kept in await transaction.execute(KEPT):
+        total_wh += kept.energy_wh
+        earned += kept.billed if kept.currency == currency_code else 0
+    for code, energy_wh, bills in await transaction.execute(RUNNING, {"digits": currency(currency_code).minor_digits}):
+        total_wh += Decimal(str(energy_wh))
+        earned += Decimal(str(bills)) if code == currency_code else 0
     return Totals(
-        (total_wh / WH_PER_KWH).quantize(KWH_DIGITS),
-        round_money(Decimal(str(earned)), currency(currency_code)),
-        currency_code,
+        (total_wh / WH_PER_KWH).quantize(KWH_DIGITS), round_money(earned, currency(currency_code)), currency_code
     )
 
 
@@ -142,7 +153,7 @@ def _record(row: RowMapping) -> SessionRecord:
         kwh=row["energy_wh"] / WH_PER_KWH,
         solar_kwh=row["solar_wh"] / WH_PER_KWH,
         grid_kwh=row["grid_wh"] / WH_PER_KWH,
-        cost=round_money(row["cost"], currency(row["currency"])),
+        cost=billed(row["cost"], row["currency"]),
         currency=row["currency"],
         source=row["source"],
         intervals=row["last_seq"] - sum(stop - start for start, stop in row["missing_seqs"]),

@@ -34,6 +34,7 @@ __all__ = [
     "outbox",
     "requests",
     "reservations",
+    "session_totals",
     "sessions",
     "swarm_stations",
     "tariffs",
@@ -127,6 +128,16 @@ sessions = Table(
         sqlite_where=text("status = 'ACTIVE'"),
         postgresql_where=text("status = 'ACTIVE'"),
     ),
+)
+
+session_totals = Table(
+    "session_totals",
+    metadata,
+    # Of the sessions that have ended; kept by `evcharging.store.simulator.session_totals`.
+    Column("currency", String(3), primary_key=True),
+    Column("energy_wh", ExactDecimal, nullable=False),
+    # The sum of the bills, each rounded for itself.
+    Column("billed", ExactDecimal, nullable=False),
 )
 
 commands = Table(
