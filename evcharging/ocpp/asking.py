@@ -18,12 +18,12 @@ from evcharging.ocpp.errors import (
     InvalidAnswer,
     OcppError,
 )
-from evcharging.ocpp.frames import Call, CallError, CallResult, Frame, encode
+from evcharging.ocpp.frames import Call, CallError, CallResult, Frame, encode_call
 from evcharging.ocpp.schemas import check_response
 from evcharging.ocpp.timer_wheel import Due, TimerWheel
 from evcharging.ocpp.versions import OcppVersion
 
-__all__ = ["Asking", "Direction", "ExchangeObserver", "Payload", "Then"]
+__all__ = ["Asking", "Direction", "ExchangeObserver", "OnFrame", "Payload", "Then"]
 
 Payload: TypeAlias = dict[str, Any]
 Then: TypeAlias = Callable[[Payload | OcppError], None]
@@ -31,11 +31,12 @@ Then: TypeAlias = Callable[[Payload | OcppError], None]
 Direction: TypeAlias = Literal["in", "out"]
 
 
-class ExchangeObserver(Protocol):
-    """Sees everything that passes, for metrics and traces. Called on the hot path, so it must be quick."""
+OnFrame: TypeAlias = Callable[[Direction, Frame | None, bytes | str], None]
+"""Is told of each text that came in or goes out; its frame is None where it could not be read. It must be quick."""
 
-    def frame(self, direction: Direction, frame: Frame | None, raw: bytes | str) -> None:
-        """A text came in or goes out; ``frame`` is None where it could not be read."""
+
+class ExchangeObserver(Protocol):
+    """Hears how calls end, for metrics. Called on the hot path, so it must be quick."""
 
     def called(self, action: str, seconds: float | None, outcome: str) -> None:
         """A call of ours ended: ``ok``, ``timeout``, ``lost``, ``invalid``, or the error code that the peer answered.
@@ -59,6 +60,7 @@ class Asking:
         "_deadline_s",
         "_new_id",
         "_observer",
+        "_on_frame",
         "_outstanding",
         "_queue",
         "_send",
@@ -74,6 +76,7 @@ class Asking:
         send: Callable[[bytes], None],
         new_id: Callable[[], str],
         observer: ExchangeObserver | None,
+        on_frame: OnFrame | None,
         validate_answers: bool,
         tolerate_unknown: bool,
     ) -> None:
@@ -81,6 +84,7 @@ class Asking:
         self._send = send
         self._new_id = new_id
         self._observer = observer
+        self._on_frame = on_frame
         self._validate_answers = validate_answers
         self._tolerate_unknown = tolerate_unknown
         self._outstanding: _Pending | None = None
@@ -171,8 +175,7 @@ class Asking:
     def _ask(self, action: str, payload: Payload, timeout_s: float, then: Then) -> _Pending:
         if self._closed is not None:
             raise ConnectionLost(self._closed)
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + timeout_s
+        deadline_s = perf_counter() + timeout_s
         pending = _Pending(self._new_id(), action, payload, then, deadline_s, timeout_s)
         if self._outstanding is None:
             try:
@@ -185,27 +188,28 @@ class Asking:
                 self._queue = []
             self._queue.append(pending)
         if self._deadline is None or deadline_s < self._deadline_s:
-            self._watch(loop, deadline_s)
+            self._watch(deadline_s)
         return pending
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, deadline_s: float) -> None:
+    def _watch(self, deadline_s: float) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline_s = deadline_s
-        self._deadline = TimerWheel.of(loop).call_later(deadline_s - loop.time(), self._expire)
+        wheel = TimerWheel.of(asyncio.get_running_loop())
+        self._deadline = wheel.call_later(deadline_s - perf_counter(), self._expire)
 
     def _expire(self) -> None:
         """End the calls that are late, those that wait first, so that none of them is sent."""
         self._deadline = None
-        loop = asyncio.get_running_loop()
-        late = [call for call in self._pending() if call.deadline_s <= loop.time()]
+        now_s = perf_counter()
+        late = [call for call in self._pending() if call.deadline_s <= now_s]
         for call in reversed(late):
             if not call.done:
                 error = CallTimedOut(f"{call.action}: no answer in {call.timeout_s:g} s")
                 self._finish(call, "timeout", error)
         left = self._pending()
         if left and self._deadline is None:
-            self._watch(loop, min(call.deadline_s for call in left))
+            self._watch(min(call.deadline_s for call in left))
 
     def _pending(self) -> list[_Pending]:
         return [] if self._outstanding is None else [self._outstanding, *(self._queue or ())]
@@ -220,10 +224,9 @@ class Asking:
 
     def _transmit(self, pending: _Pending) -> None:
         self._outstanding = pending
-        frame = Call(pending.message_id, pending.action, pending.payload)
-        raw = encode(frame)
-        if self._observer is not None:
-            self._observer.frame("out", frame, raw)
+        raw = encode_call(pending.message_id, pending.action, pending.payload)
+        if self._on_frame is not None:
+            self._on_frame("out", Call(pending.message_id, pending.action, pending.payload), raw)
         pending.sent_at = perf_counter()
         self._send(raw)
 

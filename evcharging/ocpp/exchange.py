@@ -14,13 +14,13 @@ from typing import TypeAlias
 
 import structlog
 
-from evcharging.ocpp.asking import Asking, Direction, ExchangeObserver, Payload, Then
+from evcharging.ocpp.asking import Asking, Direction, ExchangeObserver, OnFrame, Payload, Then
 from evcharging.ocpp.errors import CallRejected, Fault, OcppError, UnreadableFrame, error_code
 from evcharging.ocpp.frames import UNKNOWN_MESSAGE_ID, Call, CallError, CallResult, encode, parse
 from evcharging.ocpp.schemas import check_request
 from evcharging.ocpp.versions import OcppVersion
 
-__all__ = ["Direction", "Exchange", "ExchangeObserver", "Handler", "Payload", "Then"]
+__all__ = ["Direction", "Exchange", "ExchangeObserver", "Handler", "OnFrame", "Payload", "Then"]
 
 log = structlog.get_logger()
 
@@ -39,6 +39,7 @@ class Exchange(Asking):
         handle: answers a call of the peer's, at once or as an awaitable; the request is valid by its schema. A
             `CallRejected` becomes CALLERROR, any other exception InternalError.
         new_id: makes message ids, 36 characters at most.
+        observer, on_frame: hear how calls end, and see each text that passes.
         validate_answers: whether a result of the peer's is held to its schema.
         tolerate_unknown: whether fields that the standard does not know are let through.
     """
@@ -53,6 +54,7 @@ class Exchange(Asking):
         handle: Handler,
         new_id: Callable[[], str],
         observer: ExchangeObserver | None = None,
+        on_frame: OnFrame | None = None,
         validate_answers: bool = True,
         tolerate_unknown: bool = False,
     ) -> None:
@@ -61,6 +63,7 @@ class Exchange(Asking):
             send=send,
             new_id=new_id,
             observer=observer,
+            on_frame=on_frame,
             validate_answers=validate_answers,
             tolerate_unknown=tolerate_unknown,
         )
@@ -81,8 +84,8 @@ class Exchange(Asking):
         except CallRejected as error:
             self._receive_malformed(data, error)
             return
-        if self._observer is not None:
-            self._observer.frame("in", frame, data)
+        if self._on_frame is not None:
+            self._on_frame("in", frame, data)
         if isinstance(frame, Call):
             self._take(frame)
         else:
@@ -98,16 +101,16 @@ class Exchange(Asking):
             self._handling.cancel()
 
     def _receive_unreadable(self, data: bytes | str, reason: str) -> None:
-        if self._observer is not None:
-            self._observer.frame("in", None, data)
+        if self._on_frame is not None:
+            self._on_frame("in", None, data)
         self._ignore("unreadable")
         if self.version is not OcppVersion.V16:
             code = error_code(Fault.RPC_FRAMEWORK_ERROR, self.version)
             self._answer(CallError(UNKNOWN_MESSAGE_ID, code, reason))
 
     def _receive_malformed(self, data: bytes | str, error: CallRejected) -> None:
-        if self._observer is not None:
-            self._observer.frame("in", None, data)
+        if self._on_frame is not None:
+            self._on_frame("in", None, data)
         self._ignore("malformed")
         if self.version is OcppVersion.V16 and error.fault is Fault.MESSAGE_TYPE_NOT_SUPPORTED:
             return  # OCPP-J 1.6 section 4.1.3: a message of another type is ignored
@@ -173,8 +176,8 @@ class Exchange(Asking):
         if self._closed is not None:
             return
         raw = encode(frame)
-        if self._observer is not None:
-            self._observer.frame("out", frame, raw)
+        if self._on_frame is not None:
+            self._on_frame("out", frame, raw)
         try:
             self._send(raw)
         except (OcppError, OSError) as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
 from evcharging.ocpp.errors import CallRejected, Fault, UnreadableFrame
 
-__all__ = ["UNKNOWN_MESSAGE_ID", "Call", "CallError", "CallResult", "Frame", "encode", "parse"]
+__all__ = ["UNKNOWN_MESSAGE_ID", "Call", "CallError", "CallResult", "Frame", "encode", "encode_call", "parse"]
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 LONGEST_MESSAGE_ID = 36
@@ -17,8 +17,7 @@ UNKNOWN_MESSAGE_ID = "-1"
 """What an answer names when the frame's own id could not be read (OCPP 2.0.1 part 4, section 4.2.3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """``[2, message_id, action, payload]``: one side asks the other."""
 
     message_id: str
@@ -26,8 +25,7 @@ class Call:
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(NamedTuple):
     """``[3, message_id, payload]``: the answer."""
 
     message_id: str
@@ -78,10 +76,15 @@ def parse(data: bytes | str) -> Frame:
     )
 
 
+def encode_call(message_id: str, action: str, payload: dict[str, Any]) -> bytes:
+    """A `Call` as it goes over the wire."""
+    return orjson.dumps((CALL, message_id, action, payload))
+
+
 def encode(frame: Frame) -> bytes:
     """The frame as it goes over the wire."""
     if isinstance(frame, Call):
-        return orjson.dumps((CALL, frame.message_id, frame.action, frame.payload))
+        return encode_call(frame.message_id, frame.action, frame.payload)
     if isinstance(frame, CallResult):
         return orjson.dumps((CALL_RESULT, frame.message_id, frame.payload))
     return orjson.dumps((CALL_ERROR, frame.message_id, frame.code, frame.description[:255], frame.details))

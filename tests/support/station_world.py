@@ -87,8 +87,6 @@ class Csms:
             raise answer
         return answer(payload) if callable(answer) else answer
 
-    def frame(self, direction: str, frame: object, raw: object) -> None: ...
-
     def called(self, action: str, seconds: float | None, outcome: str) -> None: ...
 
     def handled(self, action: str, seconds: float, outcome: str) -> None:

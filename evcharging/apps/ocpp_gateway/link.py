@@ -108,6 +108,7 @@ class ChargePointLink:
             handle=self._handle,
             new_id=terms.new_id,
             observer=self,
+            on_frame=self._passed,
             tolerate_unknown=terms.tolerate_unknown_fields,
         )
 
@@ -165,12 +166,6 @@ class ChargePointLink:
         """Of `Outlet`."""
         self._metrics.held_back()
 
-    def frame(self, direction: Direction, frame: Frame | None, raw: bytes | str) -> None:
-        """Of `ExchangeObserver`."""
-        if direction == "in" and type(frame) is Call:
-            self._calls.append(frame)
-        self._host.frame(self, direction, frame, raw)
-
     def handled(self, action: str, seconds: float, outcome: str) -> None:
         """Of `ExchangeObserver`."""
         self._metrics.handled(self.version, action, seconds, outcome)
@@ -182,6 +177,11 @@ class ChargePointLink:
     def called(self, action: str, seconds: float | None, outcome: str) -> None:
         """Of `ExchangeObserver`."""
         self._metrics.called(self.version, action, seconds, outcome)
+
+    def _passed(self, direction: Direction, frame: Frame | None, raw: bytes | str) -> None:
+        if direction == "in" and type(frame) is Call:
+            self._calls.append(frame)
+        self._host.frame(self, direction, frame, raw)
 
     def _send(self, data: bytes) -> None:
         if self._socket is None:

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from evcharging.ocpp.errors import CallFailed, CallRejected, ConnectionLost, OcppError
-from evcharging.ocpp.exchange import Direction, Exchange, Handler, Payload, Then
-from evcharging.ocpp.frames import Frame
+from evcharging.ocpp.exchange import Exchange, Handler, Payload, Then
 from evcharging.ocpp.schemas import check_request
 from evcharging.ocpp.station.interfaces import ClientSocket, Dial, StationClock, StationListener, StationSettings, Timer
 from evcharging.ocpp.station.parameters import Parameters
@@ -103,7 +102,7 @@ class Link:
         self._absent_until_s = 0.0
         self._stopping = False
         self.active_at_s = 0.0
-        """When the last frame passed, either way."""
+        """When something was last heard: what the CSMS asked, or its answer."""
         self.password = settings.password
         self.reconnects = -1
 
@@ -140,31 +139,31 @@ class Link:
         if exchange is None:
             raise ConnectionLost("not connected")
         if self._settings.validate:
-            self._check(request)
+            self._check(*request)
         try:
             return await exchange.call(request.action, request.payload, timeout_s=self._settings.call_timeout_s)
         except OSError as error:
             raise ConnectionLost(str(error)) from error
 
-    def ask(self, request: Request, then: Then) -> None:
+    def ask(self, action: str, payload: Payload, then: Then) -> None:
         """As `call`, for who does not wait: `then` is told the answer or the error, perhaps before this returns."""
         exchange = self._exchange
         try:
             if exchange is None:
                 raise ConnectionLost("not connected")
             if self._settings.validate:
-                self._check(request)
-            exchange.ask(request.action, request.payload, timeout_s=self._settings.call_timeout_s, then=then)
+                self._check(action, payload)
+            exchange.ask(action, payload, timeout_s=self._settings.call_timeout_s, then=then)
         except OcppError as error:
             then(error)
         except OSError as error:
             then(ConnectionLost(str(error)))
 
-    def _check(self, request: Request) -> None:
+    def _check(self, action: str, payload: Payload) -> None:
         try:
-            check_request(self._settings.version, request.action, request.payload)
+            check_request(self._settings.version, action, payload)
         except CallRejected as error:
-            self.called(request.action, None, "unsendable")
+            self.called(action, None, "unsendable")
             raise CallFailed(error.fault.value, f"not sent: {error.description}") from None
 
     async def pause(self, delay_s: float) -> None:
@@ -213,10 +212,6 @@ class Link:
         interval_s = self._parameters.ping_interval_s
         if self._socket is not None and interval_s > 0:
             self._ping = self._clock.call_later(interval_s, self._send_ping)
-
-    def frame(self, direction: Direction, frame: Frame | None, raw: bytes | str) -> None:
-        """Note that something passed (`ExchangeObserver`)."""
-        self.active_at_s = self._clock.now_s()
 
     def called(self, action: str, seconds: float | None, outcome: str) -> None:
         """Pass on how a call ended (`ExchangeObserver`)."""
@@ -299,6 +294,7 @@ class Link:
         exchange, socket, faults = self._exchange, self._socket, self._settings.faults
         if exchange is None or socket is None:
             return
+        self.active_at_s = self._clock.now_s()
         if faults is None:
             exchange.receive(data)
         else:

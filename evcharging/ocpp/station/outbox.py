@@ -38,7 +38,7 @@ class Outbox:
     Args:
         clock, parameters: For the pauses between attempts.
         on_failure: Hears what went wrong in the station itself while a message was handled.
-        transmit: Makes a call and tells its answer, or the error that came of it.
+        transmit: Makes a call, of an action with a payload, and tells its answer or the error that came of it.
         on_answer: Hears the answer to a kept message, before it is forgotten.
         on_given_up: Hears of a kept message that is forgotten without one, and why.
         store: Where kept messages are, None for memory alone.
@@ -70,7 +70,7 @@ class Outbox:
         clock: StationClock,
         parameters: Parameters,
         on_failure: Callable[[Exception], None],
-        transmit: Callable[[Request, Then], None],
+        transmit: Callable[[str, Payload, Then], None],
         on_answer: Callable[[Entry, Payload], None],
         on_given_up: Callable[[Entry, str], None],
         store: QueueStore | None = None,
@@ -185,10 +185,10 @@ class Outbox:
                 entry = self._kept[0] if self._kept and self._retry is None else None
                 if entry is not None and (posted_at is None or entry["key"] < posted_at):
                     self._under_way = entry
-                    self._transmit(Request(entry["action"], entry["payload"]), self._answered)
+                    self._transmit(entry["action"], entry["payload"], self._answered)
                 elif posted_at is not None:
                     posted = self._under_way = self._posted.pop(0)
-                    self._transmit(posted[1], self._answered)
+                    self._transmit(*posted[1], self._answered)
                 else:
                     break
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends this station's run
@@ -210,7 +210,7 @@ class Outbox:
             self._open = False
             self._on_failure(error)
         self._under_way = None
-        if self._lost:
+        if self._lost or not (self._kept or self._posted):
             self._tell_idle()
         else:
             self._send()

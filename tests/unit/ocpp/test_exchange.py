@@ -60,6 +60,7 @@ class Rig:
             handle=self._handle,
             new_id=lambda: next(ids),
             observer=self.observer,
+            on_frame=self.observer.frame,
             **more,
         )
 
@@ -95,12 +96,14 @@ async def test_a_call_returns_the_peers_answer(rig):
 
 
 async def test_what_held_a_call_on_its_way_out_is_no_part_of_the_peers_latency(rig, monkeypatch):
-    moments = iter([100.0, 102.0, 102.25])
-    monkeypatch.setattr(asking, "perf_counter", lambda: next(moments))
+    moments = [100.0]
+    monkeypatch.setattr(asking, "perf_counter", lambda: moments[-1])
     task = rig.call()
     await turns()
-    rig.exchange.left_late("another")
+    moments.append(102.0)
     rig.exchange.left_late("id-1")
+    moments.append(102.25)
+    rig.exchange.left_late("another")
     rig.receive(3, "id-1", NOW)
     await task
     assert rig.observer.seconds == [0.25]
