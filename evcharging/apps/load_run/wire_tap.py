@@ -1,7 +1,7 @@
 """Reads off a station's wire what the CSMS acknowledged of its transactions, for the ledger.
 
 It looks at the requests that begin and end transactions and at their answers, and at nothing else; it changes nothing.
-One a station.
+What is sent beside them as a fault on purpose is no transaction of the station's. One a station.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from evcharging.apps.load_run.ledger import Ledger
+from evcharging.ocpp.station.faults import FAULT_ID
 
 __all__ = ["WireTap"]
 
@@ -49,7 +50,9 @@ class WireTap:
         if data.find(b"Transaction", 0, _HEAD) < 0:
             return
         frame = _read(data)
-        if frame is not None and frame[0] == _CALL and frame[2] in _WATCHED:
+        if frame is None or frame[0] != _CALL or frame[2] not in _WATCHED:
+            return
+        if not frame[1].startswith(FAULT_ID):
             self._waiting[frame[1]] = (frame[2], frame[3])
 
     def received(self, data: bytes) -> None:

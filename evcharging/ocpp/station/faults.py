@@ -30,8 +30,10 @@ from evcharging.ocpp.station.interfaces import Timer
 from evcharging.ocpp.station.spoiled_calls import WHOLE, spoiled, text
 from evcharging.ocpp.versions import OcppVersion
 
-__all__ = ["BadFaultPlan", "FaultKind", "FaultPlan", "FaultyFrames", "Judgement"]
+__all__ = ["FAULT_ID", "BadFaultPlan", "FaultKind", "FaultPlan", "FaultyFrames", "Judgement"]
 
+FAULT_ID: Final = "fault-"
+"""What the message ids of faulty frames begin with, where they have one of their own."""
 FLOOD_CALLS: Final = 100
 REMEMBERED_TWICE: Final = 16
 """Calls sent twice of which the second answer may still come."""
@@ -239,7 +241,7 @@ class FaultyFrames:
 
     def _new_id(self) -> str:
         self._sent += 1
-        return f"fault-{self._random.getrandbits(32):08x}-{self._sent}"
+        return f"{FAULT_ID}{self._random.getrandbits(32):08x}-{self._sent}"
 
     @staticmethod
     def _quietly(send: Send, data: bytes) -> None:

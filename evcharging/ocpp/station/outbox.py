@@ -47,6 +47,7 @@ class Outbox:
     __slots__ = (
         "_clock",
         "_closed",
+        "_hurried",
         "_idle",
         "_kept",
         "_lost",
@@ -84,6 +85,7 @@ class Outbox:
         self._store = store
         self._open = False
         self._closed = False
+        self._hurried = False
         self._under_way: Entry | _Posted | None = None
         """The message that was sent, until all that follows from its answer is done."""
         self._sending = False
@@ -166,6 +168,13 @@ class Outbox:
                 self._idle = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._idle)
 
+    def hurry(self) -> None:
+        """The station is to end: what was never answered is sent again without a pause, as often as it may be."""
+        self._hurried = True
+        if self._retry is not None:
+            self._end_retry()
+            self._send()
+
     def close(self) -> None:
         """Stop for good; the store keeps what was kept."""
         self.shut()
@@ -223,7 +232,7 @@ class Outbox:
     def _follow(self, entry: Entry, answer: Payload | OcppError) -> bool:
         """Return whether it was answered; not where its connection was lost, and it is sent over the next."""
         if isinstance(answer, (CallFailed, CallTimedOut, InvalidAnswer)):
-            self._try_again(entry, str(answer))
+            self._try_again(entry, answer)
         elif isinstance(answer, OcppError):
             return False
         elif entry in self._kept:
@@ -231,14 +240,16 @@ class Outbox:
             self._remove(entry)
         return True
 
-    def _try_again(self, entry: Entry, reason: str) -> None:
+    def _try_again(self, entry: Entry, error: OcppError) -> None:
         entry["attempts"] += 1
         if entry["attempts"] >= self._parameters.message_attempts:
             self._remove(entry)
-            self._on_given_up(entry, reason)
+            self._on_given_up(entry, str(error))
             return
         if self._store is not None:
             self._store.update(entry)
+        if self._hurried and isinstance(error, CallTimedOut):
+            return
         pause_s = self._parameters.message_retry_s * entry["attempts"]
         self._retry = self._clock.call_later(pause_s, self._retry_now)
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
 
 _LAST_WORDS_S: Final = 2.0
+_PATIENCE: Final = 4 / 3
 _UNCHANGED: Final[Mapping[str, str]] = {}
 
 
@@ -229,6 +230,7 @@ class Station:
         for connector in self.connectors:
             connector.forget_expected()
         self.charging.end_all(reason)
+        self.outbox.hurry()
         await self._delivered()
         await self.link.close()
 
@@ -289,14 +291,14 @@ class Station:
         return self._group.create_task(work)
 
     async def _delivered(self) -> None:
-        """Wait for what is kept to be answered, as long as the CSMS answers one message in the time that a call has.
+        """Wait for what is kept to be answered, as long as one is in little more than the time of a call.
 
         What is not kept, such as the last states, is waited for a little.
         """
         while self.online:
             before = self.outbox.kept
             try:
-                async with asyncio.timeout(self.settings.call_timeout_s if before else _LAST_WORDS_S):
+                async with asyncio.timeout(self.settings.call_timeout_s * _PATIENCE if before else _LAST_WORDS_S):
                     await self.outbox.drained()
             except TimeoutError:
                 if before and self.outbox.kept >= before:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from evcharging.apps.load_run.ledger import Ledger, Metered
 from evcharging.apps.load_run.wire_tap import WireTap
+from evcharging.ocpp.station.faults import FAULT_ID
 
 START = [
     2,
@@ -46,6 +47,11 @@ def event(kind, *registers, message_id="m1", unit=None):
 
 def test_what_the_csms_acknowledged_is_noted():
     assert heard(START, STARTED, STOP, STOPPED).clean
+
+
+def test_what_is_sent_in_a_faults_name_is_in_nobodys_books():
+    stop = [2, f"{FAULT_ID}3-1", "StopTransaction", {**STOP[3], "transactionId": 2_147_483_000}]
+    assert heard(START, STARTED, stop, [3, stop[1], {}], STOP, STOPPED).clean
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -116,6 +117,46 @@ async def test_a_stop_waits_for_a_csms_that_is_slow_as_long_as_it_answers():
         await world.station.stop()
         assert world.station.outbox.kept == 0
         assert len(world.csms.of("StopTransaction")) == 1
+
+
+def late_once(told: asyncio.Event) -> Callable[[object], Awaitable[dict[str, object]]]:
+    """Answers the first call when ``told``, which is too late for it, and the next ones at once."""
+
+    async def answer() -> dict[str, object]:
+        await told.wait()
+        return {"transactionId": 1, "idTagInfo": {"status": "Accepted"}}
+
+    return lambda _: answer()
+
+
+async def test_a_stop_sends_again_what_was_never_answered_without_the_pause_between_attempts():
+    timed_out = asyncio.Event()
+    async with living(call_timeout_s=0.6) as world:
+        await world.charge()
+        world.csms.answers["StopTransaction"] = late_once(timed_out)
+        stopping = asyncio.create_task(world.station.stop())
+        async with asyncio.timeout(5):
+            while ("StopTransaction", "timeout") not in world.ear.calls:
+                await asyncio.sleep(0.01)
+        timed_out.set()
+        await stopping
+        assert len(world.csms.of("StopTransaction")) == 2
+        assert world.station.outbox.kept == 0
+        assert world.ear.settled[0].delivered
+
+
+async def test_a_stop_sends_at_once_what_waits_for_its_next_attempt():
+    timed_out = asyncio.Event()
+    async with living(call_timeout_s=0.6) as world:
+        world.csms.answers["StartTransaction"] = late_once(timed_out)
+        await world.charge()
+        async with asyncio.timeout(5):
+            while ("StartTransaction", "timeout") not in world.ear.calls:
+                await asyncio.sleep(0.01)
+        timed_out.set()
+        await world.station.stop()
+        assert world.station.outbox.kept == 0
+        assert world.ear.settled[0].delivered
 
 
 async def test_a_stop_lets_the_last_state_be_answered_before_it_closes():
