@@ -111,11 +111,13 @@ class Network:
         ws_port, gateway_port = free_port(), free_port()
         gateway = {"open_registration": True, "accept_unknown_id_tags": True, "frames": "off", "ws_port": ws_port}
         http = {"http_port": self.http_port, "listen_port": free_port(), "swarm_most_stations": max(count, 1)}
+        worker: dict[str, object] = {**kafka, "csms_url": f"ws://127.0.0.1:{ws_port}/ocpp"}
+        if options.profiles_dir is not None:
+            http["swarm_profiles_dir"] = worker["profiles_dir"] = options.profiles_dir.absolute()
         self.central = Service("central", "ev_central", folder, self.http_port, **kafka, **http)
         self.gateway = Service(
             "gateway", "ocpp_gateway", folder, gateway_port, **kafka, http_port=gateway_port, **gateway
         )
-        worker = {**kafka, "csms_url": f"ws://127.0.0.1:{ws_port}/ocpp"}
         self.workers = [
             Service(f"worker-{n}", "swarm", folder, port, **worker, metrics_port=port, worker_id=f"worker-{n}")
             for n in range(1, options.workers + 1)
@@ -327,6 +329,7 @@ def main() -> None:
     parser.add_argument("--kafka", help="bootstrap of a broker that runs already; unset: the embedded one")
     parser.add_argument("--workers", type=int, default=1, help="swarm workers; over 1 needs --kafka")
     parser.add_argument("--profile", default=PROFILE, help="behaviour of the stations")
+    parser.add_argument("--profiles-dir", type=Path, help="folder with behaviours of your own")
     parser.add_argument("--seconds", type=float, default=MEASURED_S, help="how long is measured")
     parser.add_argument("--logs", type=Path, help="folder that keeps logs and databases")
     options = parser.parse_args()

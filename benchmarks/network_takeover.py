@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--kafka", help="bootstrap of a broker that runs already; unset: Apache Kafka is started")
     parser.add_argument("--workers", type=int, default=WORKERS, help="swarm workers, two at least")
     parser.add_argument("--profile", default="busy", help="behaviour of the stations")
+    parser.add_argument("--profiles-dir", type=Path, help="folder with behaviours of your own")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long is measured before the kill, and after")
     parser.add_argument("--back-within", type=float, default=60.0, help="longest wait for the stations")
     parser.add_argument("--logs", type=Path, help="folder that keeps logs and databases")

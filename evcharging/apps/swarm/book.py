@@ -45,6 +45,9 @@ GATHER_S: Final = 0.02
 """What comes so soon after the last words goes out together: the broker and all readers pay by the batch."""
 SAMPLES_PER_S: Final = 500
 """Samples of meters, over all stations; with more stations each is sampled less often."""
+MOST_UNDER_WAY: Final = 512
+"""Statuses that are not on the log yet. The others wait here, each station once and with its newest state: in the bus
+they would wait in line, whoever waits for them, and the log would hear of what is long past."""
 BEAT_S: Final = 1.0
 SAID_A_BEAT: Final = 150
 """So many stations are told of again in a second, or a thirtieth of all, those that were told of longest ago."""
@@ -80,6 +83,8 @@ class StatusBook:
         """By the age of their last status, the oldest first."""
         self._marks = Marks()
         self._wake = asyncio.Event()
+        self._under_way = 0
+        self._room = asyncio.Event()
         self._complaints = RateLimit(per_s=0.2)
 
     def __contains__(self, station_id: str) -> bool:
@@ -195,6 +200,10 @@ class StatusBook:
                 if not self._may_speak():
                     await asyncio.sleep(TRY_AGAIN_S)
                     continue
+                if self._under_way >= MOST_UNDER_WAY:
+                    self._room.clear()
+                    await self._room.wait()
+                    continue
                 station_id, urgent = self._marks.take()
                 try:
                     await self._say(station_id, urgent=urgent)
@@ -250,8 +259,14 @@ class StatusBook:
             resolve(waiters)
             return
         entry.said_at, entry.signature, entry.said_of, entry.said_last = now_s, signature, everything, said
+        self._under_way += 1
+        said.add_done_callback(self._arrived)
         entry.said_to_be_set = set_by_the_csms(snapshot)
         if station_id in self._entries:
             self._entries.move_to_end(station_id)
         if waiters or not entry.on_the_log:
             said.add_done_callback(partial(acknowledged, entry, waiters))
+
+    def _arrived(self, _: asyncio.Future[None]) -> None:
+        self._under_way -= 1
+        self._room.set()

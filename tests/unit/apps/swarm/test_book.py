@@ -126,6 +126,23 @@ async def test_what_the_csms_has_set_makes_another_station_of_it(rig):
     assert (await rig.until_said(2))[-1].handover.orders.inoperative == (1,)
 
 
+async def test_where_the_log_is_slow_the_newest_state_waits_and_no_line_of_old_ones(rig, monkeypatch):
+    monkeypatch.setattr(book_module, "MOST_UNDER_WAY", 2)
+    with unreachable(rig.bus):
+        for station_id in ("S-2", "S-3", "S-1"):
+            rig.open(station_id)
+        await until(lambda: rig.bus.health().waiting == 2)
+        for register_wh in (150.0, 200.0):
+            rig.change(register_wh=register_wh)
+            rig.book.mark("S-1", urgent=True)
+            await rig.settle()
+        assert rig.bus.health().waiting == 2
+    said = await rig.until_said(3)
+    await rig.settle()
+    assert [(one.station_id, one.register_wh) for one in said] == [("S-2", 100.0), ("S-3", 100.0), ("S-1", 200.0)]
+    assert len(await rig.said()) == 3
+
+
 async def test_what_is_urgent_is_said_even_if_it_looks_the_same(rig):
     rig.open()
     await rig.until_said(1)
