@@ -24,8 +24,8 @@ __all__ = ["PACKED_AT_MOST", "OrdersSaid", "orders_of", "said_of"]
 
 log = structlog.get_logger()
 
-PACKED_AT_MOST: Final = 512 * 1024
-"""Characters of a packed list: the record with the rest of the status stays below the 1 MiB that Kafka takes."""
+PACKED_AT_MOST: Final = 640 * 1024
+"""Characters of a packed list: the record with the rest of the status stays below the 900 kB that the bus takes."""
 UNPACKED_AT_MOST: Final = 8 * 1024 * 1024
 
 
