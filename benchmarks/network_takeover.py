@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -159,6 +160,9 @@ def ledger(folder: Path, left_open: dict[str, Any]) -> Iterator[tuple[str, float
 
 async def measure(options: argparse.Namespace, kafka: str, folder: Path) -> None:
     options.kafka = kafka
+    this = asyncio.current_task()
+    assert this is not None  # noqa: S101 - it runs in one
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)  # leaves nothing running
 
     def tell(phase: str, figures: Iterator[tuple[str, float]]) -> None:
         for figure, value in figures:
