@@ -276,6 +276,17 @@ async def test_a_log_that_is_read_late_ends_no_session(central):
     assert (await central.update("req-1", "COMPLETED")).kwh == 0.0061
 
 
+async def test_silence_is_judged_by_the_copy_of_central_that_would_hear(central):
+    command = await started(central)
+    central.of_others = {"CP-001"}
+    await central.sweep.once()
+    central.clock.advance(100)
+    assert await central.sweep.once() == 0
+    assert (await session_of(central, command)).status == "ACTIVE"
+    central.of_others = set()
+    assert await central.sweep.once() == 1
+
+
 async def test_a_start_whose_confirmation_is_read_late_is_not_given_up(central):
     await central.activated("CP-001")
     await central.request("req-1", "CP-001")

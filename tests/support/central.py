@@ -121,9 +121,12 @@ class CentralRig:
         self.hears = True
         self.behind_s = 0.0
         """How long ago this copy had read everything that was said."""
+        self.of_others: set[str] = set()
+        """Charge points whose partitions another copy reads."""
         self.sweep = Sweep(
             transactions,
             heard_until=lambda now: now - timedelta(seconds=self.behind_s) if self.hears else None,
+            hears_of=lambda cp_id: cp_id not in self.of_others,
             engine_lost_s=60,
             settle_s=10,
             late_end_s=300,

@@ -164,6 +164,7 @@ class _Central:
         self._sweep = Sweep(
             transactions,
             heard_until=self._readiness.heard_until,
+            hears_of=self._readiness.hears_of,
             engine_lost_s=settings.engine_lost_s,
             station_lost_s=settings.station_lost_s,
             settle_s=settings.settle_s,

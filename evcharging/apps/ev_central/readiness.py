@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 
 from evcharging.apps.ev_central.view_reader import ViewReader
 from evcharging.bus.consumer import Consumer
+from evcharging.bus.partitioning import partition_for
 from evcharging.bus.protocol import Bus
+from evcharging.messages.topics import STATUS
 from evcharging.mqtt.protocol import MqttClient
 from evcharging.store.database import Database, DatabaseUnavailable
 
@@ -64,6 +66,11 @@ class Readiness:
             return None
         behind_s = self._effects.health().behind_s
         return None if math.isinf(behind_s) else now - timedelta(seconds=behind_s)
+
+    def hears_of(self, cp_id: str) -> bool:
+        """Whether it is this copy of Central that reads what is said of a charge point; silence is for it to judge."""
+        everywhere = sum(topic == STATUS.name for topic, _ in self._view.partitions())
+        return everywhere > 0 and (STATUS.name, partition_for(cp_id.encode(), everywhere)) in self._effects.partitions()
 
     def _kafka(self) -> Check:
         bus = self._bus.health()

@@ -44,6 +44,8 @@ class Sweep:
     Args:
         heard_until: is given the time now and says until when everything that was said is read; None while that is not
             known, or the broker is away.
+        hears_of: whether this copy of Central reads what is said of a charge point; sessions of others are left to the
+            copy that does.
         engine_lost_s, station_lost_s, settle_s, late_end_s: see the settings of the same names.
     """
 
@@ -52,6 +54,7 @@ class Sweep:
         transactions: Transactions,
         *,
         heard_until: Callable[[datetime], datetime | None],
+        hears_of: Callable[[str], bool] = lambda _cp_id: True,
         engine_lost_s: float,
         station_lost_s: float = STATION_LOST_S,
         settle_s: float,
@@ -60,6 +63,7 @@ class Sweep:
     ) -> None:
         self._transactions = transactions
         self._heard_until = heard_until
+        self._hears_of = hears_of
         self._engine_lost = timedelta(seconds=engine_lost_s)
         self._station_lost = timedelta(seconds=station_lost_s)
         self._settle = timedelta(seconds=settle_s)
@@ -98,6 +102,7 @@ class Sweep:
                 heard_before=until - self._engine_lost,
                 station_heard_before=until - self._station_lost,
             )
+            quiet = [session for session in quiet if self._hears_of(session.cp_id)]
             work.know(quiet)
             await work.load(cp_ids=[session.cp_id for session in quiet])
             overdue = [session for session in quiet if self._is_overdue(work, session, until)]

@@ -110,6 +110,10 @@ class ViewReader:
         """Whether the view shows everything that was there at the start."""
         return self._consumer.caught_up()
 
+    def partitions(self) -> frozenset[tuple[str, int]]:
+        """Every (topic, partition) pair there is: each copy of Central reads them all."""
+        return self._consumer.partitions()
+
     def health(self) -> SubscriptionHealth:
         """Whether reading makes progress."""
         return self._consumer.health()
