@@ -88,7 +88,8 @@ class Group:
 
     def cut(self, share: float) -> int:
         """Cut this share of the sockets at once; return how many."""
-        chosen = [station for station in self.stations() if share >= 1.0 or self._generator.random() < share]
+        open_now = [station for station in self.stations() if self.connections.has(station.settings.station_id)]
+        chosen = self._generator.sample(open_now, min(round(share * len(open_now)), len(open_now)))
         for station in chosen:
             station.drop()
         return len(chosen)

@@ -23,10 +23,11 @@ async def test_a_share_of_the_sockets_is_cut_and_comes_back(world):
     async with world.group() as group:
         group.bring_to(20, stop_within_s=5.0)
         await until(lambda: group.connections.now == 20)
-        assert 0 < group.cut(0.5) < 20
+        assert group.cut(0.25) == 5
+        await until(lambda: group.connections.reconnects == 5 and group.connections.now == 20)
         assert group.cut(1.0) == 20
-        await until(lambda: group.connections.reconnects >= 20)
-        assert group.connections.disconnects >= 20
+        await until(lambda: group.connections.reconnects >= 25)
+        assert group.connections.disconnects >= 25
 
 
 async def test_transactions_end_with_their_stations_and_every_wh_is_told(world):
