@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from evcharging.bus.kafka_cluster import why_unreachable
 from evcharging.bus.kafka_consumer import discard
 from evcharging.bus.kafka_settings import KafkaSettings
 from evcharging.bus.protocol import BusUnavailable
@@ -33,7 +34,7 @@ async def topic_offsets(settings: KafkaSettings) -> dict[str, dict[int, Partitio
     """The partitions of each topic that the cluster has.
 
     Raises:
-        BusUnavailable: no broker answered within the settings' request timeout.
+        BusUnavailable: no broker let us in within the settings' request timeout, and why.
     """
     admin = AIOKafkaAdminClient(**settings.client_options())
     consumer = AIOKafkaConsumer(**settings.consumer_options())
@@ -50,7 +51,8 @@ async def topic_offsets(settings: KafkaSettings) -> dict[str, dict[int, Partitio
             first = await consumer.beginning_offsets(partitions)
             end = await consumer.end_offsets(partitions)
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BusUnavailable(f"no Kafka answers at {settings.bootstrap}") from error
+        why = await why_unreachable(settings)
+        raise BusUnavailable(f"no Kafka answers at {settings.bootstrap} ({why or 'it takes its time'})") from error
     finally:
         await admin.close()
         await discard(consumer)

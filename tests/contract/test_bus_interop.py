@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -183,6 +184,29 @@ async def test_topics_are_looked_into_at_such_a_broker_by_who_may(
     assert process.returncode == code
     assert b"wrong-secret" not in complaints
     assert (b"Authentication failed" in complaints) is (code != 0)
+
+
+@pytest.mark.parametrize("password", ["right", "wrong-secret"])
+async def test_topics_are_counted_at_such_a_broker_for_who_may(guarded_node: Guarded, password: str) -> None:
+    bus = create_bus(guarded_node.bootstrap, settings=guarded(guarded_node.bootstrap, guarded_node.folder, "right"))
+    await bus.start()
+    await (await bus.publish_raw("cp.alerts", b"CP-001", b"{}", []))
+    await bus.stop()
+    flags = ["--kafka-bootstrap", guarded_node.bootstrap, "--kafka-tls", "--kafka-username", "central"]
+    flags += ["--kafka-ca-file", str(guarded_node.folder / "cert.pem"), "--kafka-sasl", "PLAIN"]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "evcharging", "topics", "list", "--json", *flags),
+        env={**os.environ, "TOPICS_KAFKA_PASSWORD": password},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    told, complaints = await asyncio.wait_for(process.communicate(), 60)
+    rows = [json.loads(line) for line in told.splitlines()]
+    alerts = next(row for row in rows if row["topic"] == "cp.alerts")
+    assert process.returncode == 0
+    assert (alerts["partitions"] is not None) is (password == "right")
+    assert (b"Authentication failed" in complaints) is (password != "right")
+    assert b"wrong-secret" not in complaints
 
 
 async def run(*command: str) -> None:

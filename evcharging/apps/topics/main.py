@@ -8,8 +8,8 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,21 +19,11 @@ from evcharging.apps.runtime.commands import OutputClosed, help_alone, run_comma
 from evcharging.apps.runtime.errors import UsageError
 from evcharging.apps.runtime.logs import configure_logging
 from evcharging.apps.runtime.service import until_stopped
-from evcharging.apps.topics.kafka import (
-    DEFAULT_BOOTSTRAP,
-    Bootstrap,
-    CaFile,
-    Password,
-    Sasl,
-    Tls,
-    Username,
-    kafka_settings,
-)
+from evcharging.apps.topics.kafka import looks_into_kafka
 from evcharging.apps.topics.listing import topic_rows, topic_table
 from evcharging.apps.topics.reading import Reading, topic_names
 from evcharging.apps.topics.rendering import render
 from evcharging.apps.topics.tail import follow
-from evcharging.apps.up.addresses import DATA_DIR, Addresses
 from evcharging.bus.kafka_offsets import topic_offsets
 from evcharging.bus.kafka_settings import KafkaSettings
 from evcharging.bus.protocol import BusUnavailable, Position
@@ -51,7 +41,6 @@ class From(StrEnum):
     END = "end"
 
 
-DataDir = Annotated[Path, typer.Option(metavar="DIR", help="Data directory of evcharging up.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
 
 app = typer.Typer(
@@ -72,29 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @app.command("list")
-def list_topics(
-    *,
-    kafka_bootstrap: Bootstrap = None,
-    kafka_tls: Tls = False,
-    kafka_ca_file: CaFile = None,
-    kafka_sasl: Sasl = None,
-    kafka_username: Username = None,
-    kafka_password: Password = None,
-    data_dir: DataDir = DATA_DIR,
-    as_json: AsJson = False,
-) -> None:
+@looks_into_kafka
+def list_topics(*, kafka: KafkaSettings, as_json: AsJson = False) -> None:
     """Show every topic: its message, its key and, where a broker answers, how far its partitions go."""
-    settings = kafka_settings(
-        _bootstrap(kafka_bootstrap, data_dir),
-        tls=kafka_tls,
-        ca_file=kafka_ca_file,
-        sasl=kafka_sasl,
-        username=kafka_username,
-        password=kafka_password,
-        request_timeout_s=ASK_WITHIN_S,
-    )
     try:
-        offsets = asyncio.run(topic_offsets(settings))
+        offsets = asyncio.run(topic_offsets(replace(kafka, request_timeout_s=ASK_WITHIN_S)))
     except BusUnavailable as error:
         offsets = None
         sys.stderr.write(f"{error}; offsets are left out\n")
@@ -107,18 +78,13 @@ def list_topics(
 
 
 @app.command("tail")
+@looks_into_kafka
 def tail_topic(
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic of evcharging topics list, or its .dlq.")],
     *,
     key: Annotated[str | None, typer.Option(metavar="KEY", help="Only records with this key, such as CP-001.")] = None,
     start: Annotated[From, typer.Option("--from", help="Where to begin.")] = From.END,
-    kafka_bootstrap: Bootstrap = None,
-    kafka_tls: Tls = False,
-    kafka_ca_file: CaFile = None,
-    kafka_sasl: Sasl = None,
-    kafka_username: Username = None,
-    kafka_password: Password = None,
-    data_dir: DataDir = DATA_DIR,
+    kafka: KafkaSettings,
     as_json: AsJson = False,
 ) -> None:
     """Follow a topic until Ctrl-C."""
@@ -138,16 +104,8 @@ def tail_topic(
         except BrokenPipeError:
             raise OutputClosed from None
 
-    settings = kafka_settings(
-        _bootstrap(kafka_bootstrap, data_dir),
-        tls=kafka_tls,
-        ca_file=kafka_ca_file,
-        sasl=kafka_sasl,
-        username=kafka_username,
-        password=kafka_password,
-    )
     position = Position.BEGINNING if start is From.BEGINNING else Position.END
-    asyncio.run(_until_signalled(settings, topic, position, key, show))
+    asyncio.run(_until_signalled(kafka, topic, position, key, show))
 
 
 async def _until_signalled(
@@ -164,13 +122,6 @@ class _PipeableConsole(Console):
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
-
-
-def _bootstrap(asked: str | None, data_dir: Path) -> str:
-    if asked:
-        return asked
-    running = Addresses.read(data_dir)
-    return running.kafka if running is not None else DEFAULT_BOOTSTRAP
 
 
 if __name__ == "__main__":

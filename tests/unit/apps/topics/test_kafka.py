@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
@@ -13,23 +12,25 @@ from evcharging.apps.runtime.kafka import KafkaServiceSettings
 from evcharging.apps.topics import main as topics
 from evcharging.apps.topics.kafka import SaslMechanism, kafka_settings
 from evcharging.bus.kafka_settings import KafkaSettings
+from evcharging.bus.protocol import BusUnavailable
 
 SETTINGS_PAGE = Path(__file__).resolve().parents[4] / "docs" / "reference" / "settings.md"
 
 
-def settings(**options: Any) -> KafkaSettings:
-    nothing = {"tls": False, "ca_file": None, "sasl": None, "username": None, "password": None}
-    return kafka_settings("kafka:9093", **{**nothing, **options})
-
-
 def test_without_a_word_it_is_plain() -> None:
-    assert settings().client_options()["security_protocol"] == "PLAINTEXT"
+    assert kafka_settings(kafka_bootstrap="kafka:9093").client_options()["security_protocol"] == "PLAINTEXT"
 
 
 def test_a_login_over_tls_is_what_the_client_does(tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    login = {"sasl": SaslMechanism.SCRAM_SHA_512, "username": "ev", "password": "hush"}
-    made = settings(tls=True, ca_file=tmp_path / "ca.pem", **login)
+    made = kafka_settings(
+        kafka_bootstrap="kafka:9093",
+        kafka_tls=True,
+        kafka_ca_file=tmp_path / "ca.pem",
+        kafka_sasl=SaslMechanism.SCRAM_SHA_512,
+        kafka_username="ev",
+        kafka_password="hush",
+    )
     options = made.client_options()
     assert (options["security_protocol"], options["sasl_mechanism"]) == ("SASL_SSL", "SCRAM-SHA-512")
     assert (options["sasl_plain_username"], options["sasl_plain_password"]) == ("ev", "hush")
@@ -37,14 +38,22 @@ def test_a_login_over_tls_is_what_the_client_does(tmp_path: Path) -> None:
     assert "hush" not in repr(made)
 
 
-def test_the_environment_says_it_too(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TOPICS_KAFKA_SASL", "PLAIN")
-    monkeypatch.setenv("TOPICS_KAFKA_USERNAME", "ev")
-    assert topics.main(["list"]) == 2
-    assert "needs a user name and a password" in capsys.readouterr().err
+def test_the_environment_says_it_all_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[KafkaSettings] = []
+
+    async def nobody_there(settings: KafkaSettings) -> None:
+        asked.append(settings)
+        raise BusUnavailable("no Kafka here")
+
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    said = {"BOOTSTRAP": "kafka:9093", "TLS": "true", "CA_FILE": str(tmp_path / "ca.pem"), "SASL": "PLAIN"}
+    for name, value in {**said, "USERNAME": "ev", "PASSWORD": "hush"}.items():
+        monkeypatch.setenv(f"TOPICS_KAFKA_{name}", value)
+    monkeypatch.setattr(topics, "topic_offsets", nobody_there)
+    assert topics.main(["list"]) == 0
+    (made,) = asked
+    assert (made.bootstrap, made.tls, made.tls_ca_file) == ("kafka:9093", True, str(tmp_path / "ca.pem"))
+    assert (made.sasl_mechanism, made.sasl_username, made.sasl_password) == ("PLAIN", "ev", "hush")
 
 
 @pytest.mark.parametrize("command", ["list", "tail"])

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from evcharging.apps.topics import kafka
 from evcharging.apps.topics import main as topics
 from evcharging.apps.up.addresses import Addresses
 
@@ -12,7 +13,7 @@ from evcharging.apps.up.addresses import Addresses
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(topics, "DEFAULT_BOOTSTRAP", "127.0.0.1:1")
+    monkeypatch.setattr(kafka, "DEFAULT_BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setattr(topics, "ASK_WITHIN_S", 0.5)
 
 
@@ -35,7 +36,7 @@ def test_without_a_broker_the_topics_are_listed_all_the_same(capsys):
     rows = [json.loads(line) for line in captured.out.splitlines()]
     assert len(rows) == 15
     assert all(row["partitions"] is None for row in rows)
-    assert "no Kafka answers at 127.0.0.1:1; offsets are left out" in captured.err
+    assert "no Kafka answers at 127.0.0.1:1 (Connection refused); offsets are left out" in captured.err
 
 
 def test_the_broker_of_the_run_that_is_up_is_asked_where_none_is_named(tmp_path, capsys):
