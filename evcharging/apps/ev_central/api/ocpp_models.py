@@ -113,7 +113,10 @@ class RegistrationChange(_Body):
     boot_status: BootStatus = Field(default="Accepted", description="the answer to its BootNotification")
     heartbeat_interval_s: int | None = Field(default=None, ge=1, le=86_400, description="null: the gateway's own")
     configuration: dict[str, str] | None = Field(
-        default=None, max_length=100, description="keys to be set at the station", examples=[None]
+        default=None,
+        max_length=100,
+        description="keys that it ought to have: told on `ocpp.config`, and set by nobody but ChangeConfiguration",
+        examples=[None],
     )
 
     @field_validator("password", mode="before")
