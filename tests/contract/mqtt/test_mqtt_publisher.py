@@ -350,6 +350,18 @@ async def test_home_assistant_finds_the_units_sensors_retained(
         assert json.loads(wire.of(topic)[0])["state_topic"] == f"evse/{unit_id}/telemetry"
 
 
+async def test_home_assistant_is_told_that_a_unit_on_a_shared_connection_is_there_only_with_its_engine(
+    broker: BrokerProcess, wire: Wire, unit_id: str, engine_id: str
+) -> None:
+    many = OWN_CONNECTIONS + 1
+    async with publisher(broker.address, engine_id, expected_units=many, discovery=HomeAssistant()) as units:
+        units.online(unit_id)
+        topic = f"homeassistant/sensor/{unit_id}/power/config"
+        await wire.until(lambda: bool(wire.of(topic)))
+    told = [available["topic"] for available in json.loads(wire.of(topic)[0])["availability"]]
+    assert told == [f"evse/{unit_id}/status", f"evse/_engine/{engine_id}/status"]
+
+
 async def test_without_a_broker_nothing_blocks_and_stopping_is_quick(unit_id: str, engine_id: str) -> None:
     units = publisher(MqttAddress("127.0.0.1", 1), engine_id)
     units.online(unit_id)

@@ -6,6 +6,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evcharging.domain.states import MqttStatus
 from evcharging.mqtt.discovery import DISCOVERY_PREFIX, HomeAssistant
 from evcharging.mqtt.payloads import UnitTelemetry
 
@@ -20,6 +21,41 @@ def test_each_quantity_is_announced_under_the_prefix_as_a_sensor_of_one_device()
     assert (power["device_class"], power["unit_of_measurement"]) == ("power", "kW")
     assert power["value_template"] == "{{ value_json.power_kw }}"
     assert {json.loads(body)["device"]["name"] for body in configurations.values()} == {"CP-001"}
+
+
+def test_every_quantity_has_the_class_and_unit_that_home_assistant_knows_for_it() -> None:
+    told = {}
+    for topic, body in HomeAssistant(currency="EUR").configurations("CP-001"):
+        sensor = json.loads(body)
+        told[topic.split("/")[-2]] = (
+            sensor["device_class"],
+            sensor.get("unit_of_measurement"),
+            sensor.get("state_class"),
+            sensor["value_template"].removeprefix("{{ ").removesuffix(" }}"),
+        )
+    assert told == {
+        "status": ("enum", None, None, "value_json.status"),
+        "power": ("power", "kW", "measurement", "value_json.power_kw"),
+        "energy": ("energy", "kWh", "total_increasing", "value_json.energy_kwh"),
+        "current": ("current", "A", "measurement", "value_json.current_a"),
+        "voltage": ("voltage", "V", "measurement", "value_json.voltage_v"),
+        "temperature": ("temperature", "°C", "measurement", "value_json.temperature_c"),
+        "solar_power": ("power", "kW", "measurement", "value_json.solar_kw"),
+        "grid_power": ("power", "kW", "measurement", "value_json.grid_kw"),
+        "soc": (
+            "battery",
+            "%",
+            "measurement",
+            "None if value_json.soc is none else (value_json.soc * 100) | round(1)",
+        ),
+        "cost": ("monetary", "EUR", "total", "value_json.cost"),
+    }
+
+
+def test_a_status_may_be_whatever_a_unit_says_of_itself() -> None:
+    configurations = dict(HomeAssistant().configurations("CP-001"))
+    status = json.loads(configurations["homeassistant/sensor/CP-001/status/config"])
+    assert status["options"] == [str(status) for status in MqttStatus]
 
 
 def test_a_unit_without_a_will_of_its_own_is_available_only_with_its_engine() -> None:
@@ -51,6 +87,13 @@ def test_topics_hold_to_home_assistants_alphabet_and_two_units_never_share_one(o
         assert not {topic for topic, _ in first} & {topic for topic, _ in second}
         ids = [{json.loads(body)["unique_id"] for _, body in configurations} for configurations in (first, second)]
         assert not ids[0] & ids[1]
+        assert device_of(first) != device_of(second)
+
+
+def device_of(configurations: list[tuple[str, bytes]]) -> str:
+    """The one device that all sensors of a unit belong to."""
+    (device,) = {identifier for _, body in configurations for identifier in json.loads(body)["device"]["identifiers"]}
+    return str(device)
 
 
 def test_without_a_prefix_nothing_is_announced() -> None:
