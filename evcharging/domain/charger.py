@@ -282,7 +282,7 @@ class ChargerModel:
     @property
     def _resting(self) -> bool:
         """Whether no step can change anything, so that idle time costs nothing."""
-        return self._offered_amps == 0.0 and not self._set_point.ramping and self._temperature_c == self.ambient_c
+        return self._temperature_c == self.ambient_c and self._offered_amps == 0.0 and not self._set_point.ramping
 
     def _integrate(self, steps: int) -> int:
         """Integrate some of the `steps` that are due and return how many."""

@@ -29,13 +29,14 @@ class StretchChargerModel(ChargerModel):
         spec, vehicle, power_kw, fault = self.spec, self._vehicle, 0.0, _NO_FAULT
         offered_amps = self._offered_amps
         if vehicle is not None and offered_amps > 0.0:  # nothing is on offer where a fault stands
-            power_kw = min(spec.power_kw(offered_amps), self._accepted_kw(vehicle))
+            accepted_kw = vehicle.accepted_kw(self._soc, direct_current=self._direct_current)
+            power_kw = min(spec.power_kw(offered_amps), accepted_kw)
             state = _CHARGING
         else:
             state, fault = self.state, self.fault_code
         return Reading(
             self._register_wh,
-            spec.amps(power_kw),
+            power_kw / spec.kw_per_amp,
             spec.voltage_v,
             power_kw * _W_PER_KW,
             None if vehicle is None else self._soc,

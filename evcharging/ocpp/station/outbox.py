@@ -231,10 +231,10 @@ class Outbox:
 
     def _follow(self, entry: Entry, answer: Payload | OcppError) -> bool:
         """Return whether it was answered; not where its connection was lost, and it is sent over the next."""
-        if isinstance(answer, (CallFailed, CallTimedOut, InvalidAnswer)):
+        if isinstance(answer, OcppError):
+            if not isinstance(answer, (CallFailed, CallTimedOut, InvalidAnswer)):
+                return False
             self._try_again(entry, answer)
-        elif isinstance(answer, OcppError):
-            return False
         elif entry in self._kept:
             self._on_answer(entry, answer)
             self._remove(entry)
