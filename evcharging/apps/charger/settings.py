@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from evcharging.apps.runtime.http import is_loopback
+from evcharging.apps.runtime.setting_types import Phases
 from evcharging.apps.runtime.settings import ServiceSettings
 from evcharging.can.bus import CanAddressError
 from evcharging.can.connect import CanAddress
@@ -48,7 +49,7 @@ class ChargerSettings(ServiceSettings):
     time_scale: float = Field(1.0, ge=1, le=3600, description="simulated seconds in a second")
     register_file: Path | None = Field(None, description="file that keeps the energy registers; unset: they begin at 0")
     level: Literal["L1", "L2", "L3", "DC"] = Field("L2", description="level of the chargers")
-    phases: Literal[1, 3] = Field(3, description="phases of a charger of level L2")
+    phases: Phases = Field(3, description="phases of a charger of level L2")
     rated_amps: float | None = Field(None, ge=6, le=1000, description="rated current in A; unset: that of the level")
     rating_kw: float = Field(150.0, ge=10, le=350, description="rated power of a charger of level DC, kW")
     vehicle_capacity_kwh: float = Field(
@@ -57,11 +58,6 @@ class ChargerSettings(ServiceSettings):
     vehicle_onboard_kw: float = Field(22.0, gt=0, le=100, description="its on-board charger, kW")
     vehicle_arrival_soc: float = Field(0.30, ge=0, le=1, description="its state of charge when it arrives, 0 to 1")
     vehicle_taper: Taper = Field(Taper.TWO_STAGE, description="its taper on AC: two-stage or linear")
-
-    @field_validator("phases", mode="before")
-    @classmethod
-    def _number_from_text(cls, value: object) -> object:
-        return int(value) if isinstance(value, str) and value.isdigit() else value
 
     @field_validator("cp_id")
     @classmethod

@@ -8,18 +8,15 @@ import socket
 from decimal import Decimal
 from typing import ClassVar, Literal, Self
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from evcharging.apps.charger.settings import ChargerSettings
 from evcharging.apps.ev_cp_e.session import SessionTerms
 from evcharging.apps.runtime.kafka import KafkaServiceSettings
-from evcharging.can.bus import CanAddressError
+from evcharging.apps.runtime.setting_types import CanInterface, DiscoveryPrefix, MqttInterval, MqttUrl, Phases
 from evcharging.can.connect import CanAddress
 from evcharging.domain.charger import ChargerSpec, Taper, VehicleSpec
 from evcharging.messages.base import CpId
-from evcharging.mqtt.address import MqttAddress
-from evcharging.mqtt.discovery import DISCOVERY_PREFIX
-from evcharging.mqtt.protocol import BadAddress
 from evcharging.mqtt.topics import ENGINE_LEVEL
 
 __all__ = ["EngineSettings"]
@@ -47,58 +44,24 @@ class EngineSettings(KafkaServiceSettings):
         10.0, ge=0, le=86_400, description="wall time a session lasts, s; 0: until its target energy or a full battery"
     )
     time_scale: float = Field(1.0, ge=1, le=3600, description="simulated seconds in a second, at the charger too")
-    can: str = Field(
+    can: CanInterface = Field(
         "virtual", description="virtual (a charger in this process), hub://HOST:PORT, socketcan:can0, udp_multicast"
     )
-    mqtt: str | None = Field(None, description="MQTT broker, mqtt://host:port; unset: MQTT is off")
-    mqtt_interval: float = Field(
-        5.0,
-        gt=0,
-        le=3600,
-        validation_alias=AliasChoices("mqtt_interval", "MOCK_PUBLISH_INTERVAL"),
-        description="seconds between telemetry messages on MQTT",
-    )
-    mqtt_discovery: str | None = Field(
-        None,
-        pattern=DISCOVERY_PREFIX,
-        description="announce units to Home Assistant under this topic, homeassistant by its own default; unset: not",
-    )
+    mqtt: MqttUrl | None = Field(None, description="MQTT broker, mqtt://host:port; unset: MQTT is off")
+    mqtt_interval: MqttInterval = 5.0
+    mqtt_discovery: DiscoveryPrefix = None
     engine_id: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_.:-]{1,48}$", description="name of this process; host and process id where unset"
     )
     site_id: str = Field("site-1", min_length=1, max_length=48, description="site whose sun and limits hold here")
     level: Literal["L1", "L2", "L3", "DC"] = Field("L2", description="level of the chargers")
-    phases: Literal[1, 3] = Field(3, description="phases of a charger of level L2")
+    phases: Phases = Field(3, description="phases of a charger of level L2")
     rated_amps: float | None = Field(None, ge=6, le=1000, description="rated current in A; unset: that of the level")
     rating_kw: float = Field(150.0, ge=10, le=350, description="rated power of a charger of level DC, kW")
     vehicle_capacity_kwh: float = Field(60.0, gt=0, le=1000, description="vehicle of a virtual charger: battery, kWh")
     vehicle_onboard_kw: float = Field(22.0, gt=0, le=100, description="its on-board charger, kW")
     vehicle_arrival_soc: float = Field(0.30, ge=0, le=1, description="its state of charge when it arrives, 0 to 1")
     vehicle_taper: Taper = Field(Taper.TWO_STAGE, description="its taper on AC: two-stage or linear")
-
-    @field_validator("phases", mode="before")
-    @classmethod
-    def _number_from_text(cls, value: object) -> object:
-        return int(value) if isinstance(value, str) and value.isdigit() else value
-
-    @field_validator("can")
-    @classmethod
-    def _is_a_can_address(cls, can: str) -> str:
-        try:
-            CanAddress.parse(can)
-        except CanAddressError as error:
-            raise ValueError(str(error)) from None
-        return can
-
-    @field_validator("mqtt")
-    @classmethod
-    def _is_an_mqtt_address(cls, mqtt: str | None) -> str | None:
-        if mqtt is not None:
-            try:
-                MqttAddress.parse(mqtt)
-            except BadAddress as error:
-                raise ValueError(str(error)) from None
-        return mqtt
 
     @field_validator("cp_id")
     @classmethod

@@ -8,14 +8,12 @@ import socket
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from evcharging.apps.runtime.http import is_loopback
 from evcharging.apps.runtime.kafka import KafkaServiceSettings
+from evcharging.apps.runtime.setting_types import DiscoveryPrefix, MqttInterval, MqttUrl
 from evcharging.domain.station_password import too_short_or_long
-from evcharging.mqtt.address import MqttAddress
-from evcharging.mqtt.discovery import DISCOVERY_PREFIX
-from evcharging.mqtt.protocol import BadAddress
 
 __all__ = ["GatewaySettings"]
 
@@ -54,19 +52,9 @@ class GatewaySettings(KafkaServiceSettings):
     )
     database_url: SecretStr | None = Field(None, description="sqlite:///file or postgresql://…; wins over --db-path")
     db_path: Path = Field(Path("gateway.db"), description="SQLite file")
-    mqtt: str | None = Field(None, description="MQTT broker, mqtt://host:port; unset: MQTT is off")
-    mqtt_interval: float = Field(
-        5.0,
-        gt=0,
-        le=3600,
-        validation_alias=AliasChoices("mqtt_interval", "MOCK_PUBLISH_INTERVAL"),
-        description="seconds between telemetry messages on MQTT",
-    )
-    mqtt_discovery: str | None = Field(
-        None,
-        pattern=DISCOVERY_PREFIX,
-        description="announce units to Home Assistant under this topic, homeassistant by its own default; unset: not",
-    )
+    mqtt: MqttUrl | None = Field(None, description="MQTT broker, mqtt://host:port; unset: MQTT is off")
+    mqtt_interval: MqttInterval = 5.0
+    mqtt_discovery: DiscoveryPrefix = None
     instance_id: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_.:-]{1,48}$", description="name of this copy; host and process id where unset"
     )
@@ -123,16 +111,6 @@ class GatewaySettings(KafkaServiceSettings):
         if wrong is not None:
             raise ValueError(wrong)
         return password
-
-    @field_validator("mqtt")
-    @classmethod
-    def _is_an_mqtt_address(cls, mqtt: str | None) -> str | None:
-        if mqtt is not None:
-            try:
-                MqttAddress.parse(mqtt)
-            except BadAddress as error:
-                raise ValueError(str(error)) from None
-        return mqtt
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from evcharging.apps.charger.settings import ChargerSettings
+from evcharging.apps.runtime.setting_types import CanInterface, DiscoveryPrefix, MqttInterval, MqttUrl, Phases
 from evcharging.apps.runtime.settings import ServiceSettings
-from evcharging.can.bus import CanAddressError
-from evcharging.can.connect import CanAddress
 from evcharging.can.socketcand import NAME_RULE, is_channel_name
 from evcharging.domain.charger import ChargerSpec, Taper, VehicleSpec
-from evcharging.mqtt.address import MqttAddress
-from evcharging.mqtt.discovery import DISCOVERY_PREFIX
-from evcharging.mqtt.protocol import BadAddress
 from evcharging.ocpp.station.fault_kinds import BadFaultPlan, FaultPlan
 from evcharging.ocpp.versions import OcppVersion
 from evcharging.ocpp.websocket_address import BadUrl, check_url
@@ -59,37 +55,22 @@ class StationAppSettings(ServiceSettings):
     price: float = Field(18.50, ge=0, description="price of a kWh where it stands")
     currency: str = Field("INR", pattern=r"^[A-Z]{3}$", description="of the price")
     id_tag: str = Field("ABC123", min_length=1, max_length=20, description="the card that the key t presents")
-    can: str = Field(
+    can: CanInterface = Field(
         "virtual", description="its chargers: virtual (in this process), hub://HOST:PORT, socketcan:can0, udp_multicast"
     )
-    mqtt: str | None = Field(
+    mqtt: MqttUrl | None = Field(
         None, description="MQTT broker to tell of its chargers, mqtt://host:port; leave out where the gateway tells"
     )
-    mqtt_interval: float = Field(
-        5.0,
-        gt=0,
-        le=3600,
-        validation_alias=AliasChoices("mqtt_interval", "MOCK_PUBLISH_INTERVAL"),
-        description="seconds between telemetry messages on MQTT",
-    )
-    mqtt_discovery: str | None = Field(
-        None,
-        pattern=DISCOVERY_PREFIX,
-        description="announce units to Home Assistant under this topic, homeassistant by its own default; unset: not",
-    )
+    mqtt_interval: MqttInterval = 5.0
+    mqtt_discovery: DiscoveryPrefix = None
     level: Literal["L1", "L2", "L3", "DC"] = Field("L2", description="level of the chargers")
-    phases: Literal[1, 3] = Field(3, description="phases of a charger of level L2")
+    phases: Phases = Field(3, description="phases of a charger of level L2")
     rated_amps: float | None = Field(None, ge=6, le=1000, description="rated current in A; unset: that of the level")
     rating_kw: float = Field(150.0, ge=10, le=350, description="rated power of a charger of level DC, kW")
     vehicle_capacity_kwh: float = Field(60.0, gt=0, le=1000, description="vehicle that p plugs in: battery, kWh")
     vehicle_onboard_kw: float = Field(22.0, gt=0, le=100, description="its on-board charger, kW")
     vehicle_arrival_soc: float = Field(0.30, ge=0, le=1, description="its state of charge when it arrives, 0 to 1")
     vehicle_taper: Taper = Field(Taper.TWO_STAGE, description="its taper on AC: two-stage or linear")
-
-    @field_validator("phases", mode="before")
-    @classmethod
-    def _number_from_text(cls, value: object) -> object:
-        return int(value) if isinstance(value, str) and value.isdigit() else value
 
     @field_validator("csms_url")
     @classmethod
@@ -106,25 +87,6 @@ class StationAppSettings(ServiceSettings):
         if not is_channel_name(station_id):
             raise ValueError(f"it names the CAN channel too; expected {NAME_RULE}")
         return station_id
-
-    @field_validator("can")
-    @classmethod
-    def _is_a_can_address(cls, can: str) -> str:
-        try:
-            CanAddress.parse(can)
-        except CanAddressError as error:
-            raise ValueError(str(error)) from None
-        return can
-
-    @field_validator("mqtt")
-    @classmethod
-    def _is_an_mqtt_address(cls, mqtt: str | None) -> str | None:
-        if mqtt is not None:
-            try:
-                MqttAddress.parse(mqtt)
-            except BadAddress as error:
-                raise ValueError(str(error)) from None
-        return mqtt
 
     @field_validator("faults")
     @classmethod
