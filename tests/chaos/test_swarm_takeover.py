@@ -197,6 +197,8 @@ async def test_the_stations_of_a_killed_worker_are_back_in_time_and_go_on_with_t
 async def test_what_the_csms_set_outlives_the_worker_that_answered_it(swarm: Swarm) -> None:
     mine = (await swarm.until_shared())["w1"] & set(QUIET_ONES)
     assert mine
+    for station_id in mine:
+        await swarm.central.peers[station_id][-1].next("StatusNotification")
     blocked = {"id_tag": "LISTED", "id_tag_info": {"status": "Blocked"}}
     expiry = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
 

@@ -149,7 +149,7 @@ async def test_what_the_csms_set_and_was_told_of_holds_at_the_next_worker(
     await rig.start("w1", connectors=3)
     await rig.desire("PY-SIM-0001")
     peer = await central.connected("PY-SIM-0001")
-    await rig.until_status("PY-SIM-0001", lambda status: status.state == "available")
+    await peer.next("StatusNotification")
     blocked = {"id_tag": "LISTED", "id_tag_info": {"status": "Blocked"}}
     expiry = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
     for order in (
@@ -179,7 +179,7 @@ async def test_variables_that_the_csms_set_hold_at_the_next_worker() -> None:
         await rig.start("w1", version="2.0.1")
         await rig.desire("PY-SIM-0001")
         peer = await central.connected("PY-SIM-0001")
-        await rig.until_status("PY-SIM-0001", lambda status: status.state == "available")
+        await peer.next("StatusNotification")
         out = call201.ChangeAvailability(operational_status="Inoperative", evse={"id": 1})
         assert (await peer.call(out)).status == "Accepted"
         answer = await peer.call(call201.SetVariables(set_variable_data=[{**asked, "attribute_value": "11"}]))
@@ -188,6 +188,7 @@ async def test_variables_that_the_csms_set_hold_at_the_next_worker() -> None:
         await rig.start("w2", version="2.0.1")
         await rig.until_status("PY-SIM-0001", lambda status: status.worker == "w2" and status.state == "unavailable")
         again = await central.connected("PY-SIM-0001", times=2)
+        await again.next("StatusNotification")
         result = await again.call(call201.GetVariables(get_variable_data=[asked]))
         assert result.get_variable_result[0]["attribute_value"] == "11"
 
@@ -198,7 +199,7 @@ async def test_a_station_that_is_stopped_and_desired_again_goes_on_with_what_the
     await rig.start("w1")
     await rig.desire("PY-SIM-0001")
     peer = await central.connected("PY-SIM-0001")
-    await rig.until_status("PY-SIM-0001", lambda status: status.state == "available")
+    await peer.next("StatusNotification")
     await peer.call(call16.ChangeAvailability(connector_id=1, type="Inoperative"))
     await rig.desire("PY-SIM-0001", running=False)
     await rig.until_status("PY-SIM-0001", lambda status: status.state == "stopped")
