@@ -1,15 +1,15 @@
 """What stations' sockets talk to: the central system, put together from its services.
 
 `connected`, `disconnected` and `handle` are for the sockets; `run` keeps what happens beside them going: the flush of
-what stations told, the relay, the commands, the look at transactions in doubt. No version of OCPP is known here beyond
-which handlers and which dialect it has.
+what stations told, the relay, the commands, the rounds. No version of OCPP is known here beyond which handlers and
+which dialect it has.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -24,11 +24,13 @@ from evcharging.apps.ocpp_gateway.command_desk import CommandDesk
 from evcharging.apps.ocpp_gateway.dialect import Dialect, Handlers, Payload
 from evcharging.apps.ocpp_gateway.dialect_v16 import DialectV16
 from evcharging.apps.ocpp_gateway.dialect_v201 import DialectV201
+from evcharging.apps.ocpp_gateway.flushing import Flushing
 from evcharging.apps.ocpp_gateway.handlers_v16 import HandlersV16
 from evcharging.apps.ocpp_gateway.handlers_v201 import HandlersV201
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.mqtt_feed import MqttFeed, MqttPublisher
-from evcharging.apps.ocpp_gateway.presence import LOOK_EVERY_S, Presence
+from evcharging.apps.ocpp_gateway.presence import Presence
+from evcharging.apps.ocpp_gateway.rounds import Rounds
 from evcharging.apps.ocpp_gateway.solar_share import SolarShare
 from evcharging.apps.ocpp_gateway.station_calls import StationCalls
 from evcharging.apps.ocpp_gateway.statuses import Statuses
@@ -39,7 +41,7 @@ from evcharging.apps.ocpp_gateway.transaction_starts import TransactionStarts
 from evcharging.apps.ocpp_gateway.transactions import Transactions
 from evcharging.apps.ocpp_gateway.unused_starts import UnusedStarts
 from evcharging.apps.ocpp_gateway.upkeep import Upkeep
-from evcharging.apps.ocpp_gateway.writes import StorageAway, Work, Writes
+from evcharging.apps.ocpp_gateway.writes import StorageAway, Writes
 from evcharging.apps.runtime.relay import OutboxRelay
 from evcharging.apps.runtime.sender import Sender
 from evcharging.bus.protocol import Bus
@@ -49,9 +51,7 @@ from evcharging.domain.states import OcppStatus
 from evcharging.messages.envelope import Event
 from evcharging.ocpp.errors import CallRejected, Fault
 from evcharging.ocpp.versions import OcppVersion
-from evcharging.store import outbox
 from evcharging.store.database import Database
-from evcharging.store.gateway import commands as taken_commands
 from evcharging.store.gateway import tables
 
 __all__ = ["CentralSystem", "CentralSystemTerms"]
@@ -60,11 +60,6 @@ log = structlog.get_logger()
 
 TRY_AGAIN_LATER: Final = 1013
 GONE_WITHIN_S: Final = 30.0
-FAILED_PAUSE_S: Final = 5.0
-SWEEP_EVERY_S: Final = 1.0
-PRUNE_EVERY_S: Final = 3600.0
-KEPT_FOR: Final = timedelta(days=1)
-"""Outbox rows that were published, and commands that were answered; both are of use for a minute or two."""
 
 
 class CentralSystem:
@@ -99,8 +94,6 @@ class CentralSystem:
     ) -> None:
         terms = terms or CentralSystemTerms()
         source = f"gateway/{name}"
-        self._terms = terms
-        self._monotonic = monotonic
         self._mqtt = mqtt
         self._bus = bus
         self._may_alert = RateLimit(per_s=1.0, monotonic=monotonic)
@@ -205,6 +198,17 @@ class CentralSystem:
             writes=self.writes,
             now=now,
         )
+        self._flushing = Flushing(self.writes, (self.boots, self.statuses), self.metering, flush_s=terms.flush_s)
+        self._rounds = Rounds(
+            self.points,
+            self.writes,
+            self.transactions,
+            self.presence,
+            self.mqtt_feed,
+            mqtt=mqtt,
+            mqtt_interval_s=terms.mqtt_interval_s,
+            monotonic=monotonic,
+        )
         self.speak({OcppVersion.V16: (v16, DialectV16()), OcppVersion.V201: (v201, DialectV201())})
 
     def speak(self, versions: Mapping[OcppVersion, tuple[Handlers, Dialect]]) -> None:
@@ -256,14 +260,9 @@ class CentralSystem:
             group.create_task(self.relay.run())
             group.create_task(self.sender.run())
             group.create_task(self.desk.run())
-            group.create_task(self._open_again())
             group.create_task(self.reader.run())
-            group.create_task(self._flushing())
-            group.create_task(self._sweeping())
-            group.create_task(self._looking())
-            group.create_task(self._pruning())
-            if self._mqtt is not None:
-                group.create_task(self._measuring(self._mqtt))
+            group.create_task(self._flushing.run())
+            group.create_task(self._rounds.run())
 
     async def wait_ready(self) -> None:
         """Wait until the tokens there are were read; before that, stations are better not let in. `run` must run."""
@@ -271,8 +270,7 @@ class CentralSystem:
 
     async def drain(self, timeout_s: float = 10.0) -> None:
         """Store and publish what is left; the sockets are closed, `run` is running still."""
-        for _ in range(self.metering.flushes):
-            self.writes.post(self._flush)
+        self._flushing.post()
         if await self.writes.drain(timeout_s):
             await self.relay.drain(timeout_s)
         await self.sender.drain(timeout_s)
@@ -307,69 +305,3 @@ class CentralSystem:
 
     def _end(self, point: ChargePoint, transaction: OpenTransaction, reason: str) -> None:
         self.desk.end(point, transaction, reason)
-
-    async def _flush(self, work: Work) -> None:
-        """An effect: store what stations told since the last one."""
-        for part in (self.boots, self.statuses, self.metering):
-            if part.due:
-                await part.flush(work)
-
-    async def _flushing(self) -> None:
-        while True:
-            await asyncio.sleep(self._terms.flush_s)
-            if not (self.metering.due or self.statuses.due or self.boots.due):
-                continue
-            try:
-                for _ in range(self.metering.flushes):
-                    await self.writes.do(self._flush)
-            except StorageAway:
-                continue
-            except Exception:
-                log.exception("what stations told could not be stored; it is tried again")
-                await asyncio.sleep(FAILED_PAUSE_S)
-
-    async def _sweeping(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_EVERY_S)
-            now_s = self._monotonic()
-            for point in self.points.connected():
-                for transaction in list(point.open.values()):
-                    if transaction.doubted_until_s is not None and now_s >= transaction.doubted_until_s:
-                        transaction.doubted_until_s = None
-                        self.transactions.close_lost(point, transaction)
-
-    async def _open_again(self) -> None:
-        while True:
-            try:
-                number = await self.presence.publish_open_again()
-            except StorageAway:
-                continue
-            if number:
-                log.info("transactions are open", number=number)
-            return
-
-    async def _looking(self) -> None:
-        while True:
-            try:
-                lost = await self.presence.look()
-            except StorageAway:
-                lost = 0
-            if lost:
-                log.warning("stations of a gateway that ended did not come back", number=lost)
-            await asyncio.sleep(LOOK_EVERY_S)
-
-    async def _measuring(self, mqtt: MqttPublisher) -> None:
-        while True:
-            await asyncio.sleep(self._terms.mqtt_interval_s)
-            await self.mqtt_feed.leave(mqtt)
-            self.mqtt_feed.measure(mqtt)
-
-    async def _pruning(self) -> None:
-        async def effect(work: Work) -> None:
-            before = work.now - KEPT_FOR
-            await outbox.forget_before(work.transaction, tables.outbox, before)
-            await taken_commands.forget_before(work.transaction, before)
-
-        while True:
-            await asyncio.sleep(PRUNE_EVERY_S)
-            self.writes.post(effect)
