@@ -14,6 +14,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from evcharging.apps.ev_central.view_connector import ConnectorPicture
 from evcharging.apps.ev_central.view_records import ChargePointRecord, ConnectorRecord, LiveRecord
 from evcharging.domain.states import (
     WHOLE_CHARGE_POINT,
@@ -24,7 +25,6 @@ from evcharging.domain.states import (
 from evcharging.messages.base import Message, rfc3339
 from evcharging.messages.charge_points import (
     SPEAKERS,
-    ConnectorDetail,
     Health,
     Status,
     StatusSource,
@@ -45,17 +45,6 @@ BILLS_KEPT = 8
 """Bills of more sessions than this at one charge point are of the past, unless it has more connectors."""
 
 M = TypeVar("M", bound=Message)
-
-
-class ConnectorPicture:
-    """The last word on one connector, and the last of each source; 0 stands for the whole charge point."""
-
-    __slots__ = ("last", "said", "state")
-
-    def __init__(self, state: ChargePointState) -> None:
-        self.state = state
-        self.last: Status | None = None
-        self.said: dict[StatusSource, Status] = {}
 
 
 class ChargePointPicture:
@@ -124,9 +113,7 @@ class ChargePointPicture:
         connector = self._connectors.get(status.connector_id)
         if connector is None:
             connector = self._connectors[status.connector_id] = ConnectorPicture(status.state)
-        connector.said[status.source] = status
-        connector.last = status
-        connector.state = status.state
+        connector.say(status)
 
     def _list(self, status: Status) -> None:
         """Take a station's list of its connectors as the present, also of the one that the status speaks of.
@@ -137,8 +124,11 @@ class ChargePointPicture:
         by_station = status.source is StatusSource.OCPP
         for entry in told:
             known = self._connectors.get(entry.connector_id)
-            heard = known is not None and known.last is not None
-            if heard and (not by_station or _says_the_same(known, entry) or _is_faulted_by_central(known)):
+            if (
+                known is not None
+                and known.last is not None
+                and (not by_station or known.is_as(entry) or known.is_faulted_by_central)
+            ):
                 continue
             self._say(
                 Status(
@@ -326,17 +316,6 @@ class ChargePointPicture:
 
 def _is_late(message: M, before: M, received_at: datetime) -> bool:
     return message.ts < before.ts <= received_at
-
-
-def _is_faulted_by_central(connector: ConnectorPicture | None) -> bool:
-    """Whether a monitor's word stands, which a station's list of its connectors does not take back."""
-    last = None if connector is None else connector.last
-    return last is not None and (last.source, last.state) == (StatusSource.CENTRAL, ChargePointState.FAULT)
-
-
-def _says_the_same(connector: ConnectorPicture | None, entry: ConnectorDetail) -> bool:
-    last = None if connector is None else connector.last
-    return last is not None and (last.state, last.session_id) == (entry.state, entry.session_id)
 
 
 def _sum(total: float | None, part: float | None) -> float | None:
