@@ -26,8 +26,9 @@ from evcharging.apps.broker.jars import kafka_jars
 from evcharging.bus.create import create_bus
 from evcharging.bus.protocol import Bus
 from evcharging.messages.network import SwarmStatus
-from tests.support.network import Service, free_port, frozen
+from tests.support.network import Service, frozen
 from tests.support.ocpp_package import CentralSystem, central_system
+from tests.support.ports import free_port
 from tests.support.swarm import Csms, SwarmRig, registers_of
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]

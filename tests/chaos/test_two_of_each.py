@@ -19,7 +19,8 @@ import pytest_asyncio
 
 from evcharging.apps.broker.apache import ApacheKafka
 from evcharging.apps.broker.jars import kafka_jars
-from tests.support.network import Service, free_port
+from tests.support.network import Service
+from tests.support.ports import free_port
 from tests.support.postgresql import PostgresqlServer
 
 pytestmark = [

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.network import Service, free_port
+from tests.support.network import Service
+from tests.support.ports import free_port
 
 READY_WITHIN_S = 40.0
 MODULE = "evcharging.apps.ev_cp_e.main"

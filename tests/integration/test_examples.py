@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.network import Network, Service, free_port
+from tests.support.network import Network, Service
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 

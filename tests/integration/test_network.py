@@ -12,7 +12,8 @@ from evcharging.bus.create import create_bus
 from evcharging.bus.protocol import Position
 from evcharging.messages.topics import TOPICS
 from tests.support.ledger import read_ledger
-from tests.support.network import READY_WITHIN_S, Network, Service, free_port
+from tests.support.network import READY_WITHIN_S, Network, Service
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 

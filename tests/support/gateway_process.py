@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.ports import free_port
+
 READY_WITHIN_S = 30.0
 
 
@@ -23,7 +24,7 @@ class GatewayProcess:
     def __init__(self, folder: Path, *flags: str) -> None:
         self.folder = folder
         self.flags = flags
-        self.port, self.http_port = _free_port(), _free_port()
+        self.port, self.http_port = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -112,9 +113,3 @@ def gateway_process(folder: Path, *flags: str) -> Iterator[GatewayProcess]:
     finally:
         if gateway.process is not None and gateway.process.poll() is None:
             gateway.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -17,17 +16,12 @@ from typing import Any, Self
 
 import httpx
 
-__all__ = ["Network", "Service", "free_port", "frozen", "killed"]
+from tests.support.ports import free_port
+
+__all__ = ["Network", "Service", "frozen", "killed"]
 
 READY_WITHIN_S = 40.0
 STOPS_WITHIN_S = 15.0
-
-
-def free_port() -> int:
-    """A port that nothing listens on at the moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Service:

@@ -7,7 +7,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from types import TracebackType
 from typing import Self
 
 import asyncpg
+
+from tests.support.ports import free_port
 
 __all__ = ["PostgresqlMissing", "PostgresqlServer"]
 
@@ -45,7 +46,7 @@ class PostgresqlServer:
         self._data = self._dir / "data"
         self._password = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         try:
@@ -161,9 +162,3 @@ def _unprivileged_user() -> str | None:
             "PostgreSQL does not run as root, and there is no user postgres to run it as; install PostgreSQL from the "
             "system's packages (Debian: apt install postgresql), or run the tests as another user"
         ) from None
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        return int(sock.getsockname()[1])

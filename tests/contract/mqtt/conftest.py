@@ -23,6 +23,7 @@ import aiomqtt
 import pytest
 
 from evcharging.mqtt.address import MqttAddress
+from tests.support.ports import free_port
 
 DEADLINE_S = 30.0
 NOTHING_DROPPED = "max_queued_messages 0"
@@ -37,9 +38,7 @@ class BrokerProcess:
     def __init__(self, kind: str, folder: Path) -> None:
         self.kind = kind
         self._configuration = folder / "mosquitto.conf"
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.port: int = sock.getsockname()[1]
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

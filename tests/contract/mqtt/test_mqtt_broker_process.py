@@ -20,6 +20,7 @@ from evcharging.mqtt.backoff import Backoff
 from evcharging.mqtt.client import AioMqttClient
 from evcharging.mqtt.embedded import EmbeddedBroker, PortTaken
 from evcharging.mqtt.protocol import Will
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from tests.contract.mqtt.conftest import Link
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 DEADLINE_S = 30.0
 QUICK = Backoff(first_s=0.02, most_s=0.1)
 MODULE = "evcharging.apps.mqtt_broker.main"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextlib.asynccontextmanager
