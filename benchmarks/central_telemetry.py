@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import uvloop
+from ocpp_swarm import free_port
 
 from evcharging.apps.ev_central.effects import Effects
 from evcharging.apps.ev_central.prices import Prices
@@ -55,9 +55,7 @@ def cpu_s() -> float:
 @contextlib.contextmanager
 def broker() -> Iterator[str]:
     """The embedded Kafka in a process of its own, so that its CPU time is not Central's."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "evcharging.apps.broker.main", "--port", str(port)], stdout=subprocess.DEVNULL
     )
@@ -68,8 +66,9 @@ def broker() -> Iterator[str]:
         process.wait()
 
 
-def telemetry(unit: int, seq: int) -> Telemetry:
-    end = START + timedelta(seconds=seq)
+def telemetry(unit: int, seq: int, *, end: datetime | None = None) -> Telemetry:
+    """An interval of a second; without ``end`` a session's first begins at START."""
+    end = end or START + timedelta(seconds=seq)
     return Telemetry(
         ts=end,
         cp_id=f"CP-{unit:05}",

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 import uvloop
-from central_telemetry import broker
+from central_telemetry import broker, telemetry
 from ocpp_swarm import free_port
 from websockets.asyncio.client import connect
 
@@ -93,26 +93,7 @@ def status(unit: int) -> Event[Status]:
 
 
 def interval(unit: int, seq: int) -> Event[Telemetry]:
-    end = datetime.now(UTC)
-    message = Telemetry(
-        ts=end,
-        cp_id=f"CP-{unit:05}",
-        session_id=f"session-{unit:05}",
-        driver_id=f"driver-{unit:05}",
-        seq=seq,
-        interval_start=end - timedelta(seconds=1),
-        interval_end=end,
-        register_wh=round(1000 + seq * 6.1, 1),
-        energy_wh=6.1,
-        grid_wh=6.1,
-        kw=22.0,
-        kwh=round(seq * 0.0061, 4),
-        euros=0.01,
-        soc=0.31,
-        amps=31.9,
-        volts=230.0,
-        temperature_c=31.0,
-    )
+    message = telemetry(unit, seq, end=datetime.now(UTC))
     return Event(TELEMETRY, message, message.body_id(), "benchmark")
 
 

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 
 import structlog
 import uvloop
+from ocpp_swarm import free_port
 
 from evcharging.domain.states import MqttStatus
 from evcharging.mqtt.address import MqttAddress
@@ -56,9 +57,7 @@ def programs() -> dict[str, list[str]]:
 @contextlib.contextmanager
 def running(command: list[str]) -> Iterator[MqttAddress]:
     """A broker, for as long as the block runs."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([*command, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + START_LIMIT_S
