@@ -32,6 +32,7 @@ class FleetPlan:
         source_address_for: The address to dial from.
         protocol: Faults of the protocol, None for none.
         network: Faults of the network, None for none.
+        comes_back_s: How long a station that ends without a connection tries to come back with what it has kept.
         configuration: Values of configuration keys over the defaults.
         vehicles_come: Whether vehicles come by themselves, see `StationSettings`.
     """
@@ -48,6 +49,7 @@ class FleetPlan:
     source_address_for: Callable[[str], str | None] | None = None
     spec: ChargerSpec = L2_THREE_PHASE
     call_timeout_s: float = 30.0
+    comes_back_s: float = 30.0
     protocol: FaultPlan | None = None
     network: NetworkFaults | None = None
     configuration: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class Fleet:
             configuration=plan.configuration,
             vehicles_come=plan.vehicles_come,
             call_timeout_s=plan.call_timeout_s,
+            comes_back_s=plan.comes_back_s,
             faults=self._wire(station_id),
         )
 

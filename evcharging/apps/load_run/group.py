@@ -59,6 +59,7 @@ class Group:
             ledger=ledger,
             on_connected=self._connected,
             on_registered=None if heartbeat_interval_s is None else self._registered,
+            is_leaving=self._leaving,
         )
         self.host = StationHost(self._make, clock=clock)
         self.ended_by_force = 0
@@ -71,6 +72,7 @@ class Group:
         self._heartbeat_interval_s = heartbeat_interval_s
         self._generator = Random(f"{seed}/cuts")
         self._stopping: set[asyncio.Task[bool]] = set()
+        self._ending: dict[str, Station] = {}
         self._cut_off = asyncio.Event()
 
     @property
@@ -108,6 +110,11 @@ class Group:
         """The figures of all its calls together, under a name."""
         return replace(self.latencies.overall(), action=name)
 
+    def to_deliver(self) -> tuple[int, int]:
+        """How many stations have transaction messages that wait for their answer, and how many messages."""
+        kept = [one.outbox.kept for one in (*self.stations(), *self._ending.values()) if one.outbox.kept]
+        return len(kept), sum(kept)
+
     def power_kw(self) -> float:
         """What flowed through all stations when they were last read."""
         return sum(connector.reading.power_w for one in self.stations() for connector in one.connectors) / 1000.0
@@ -139,7 +146,8 @@ class Group:
 
         So many end at a time, since thousands of ends at the same moment are a load that no network of chargers makes.
         It goes on as long as the CSMS takes what they say, however slowly: once no station could deliver everything
-        for ``within_s``, or after a while for each, those left are cut off.
+        for ``within_s``, or after a while for each, those left are cut off. Those without a connection come last, so
+        that those which wait for theirs keep nobody waiting.
         """
         end_s = self._clock.now_s() + within_s + self.size / ENDS_PER_S
         room = asyncio.Semaphore(ENDING_AT_ONCE)
@@ -157,8 +165,8 @@ class Group:
 
         for station in self.stations():
             station.stopping = True  # nobody begins a session while others end theirs
-        online_last = sorted(self.host, key=self.connections.has)
-        outcomes = await asyncio.gather(*(stop(station_id) for station_id in online_last))
+        online_first = sorted(self.host, key=self.connections.has, reverse=True)
+        outcomes = await asyncio.gather(*(stop(station_id) for station_id in online_first))
         self.ended_by_force += outcomes.count(False)
         if self._stopping:
             await asyncio.gather(*self._stopping)
@@ -170,22 +178,29 @@ class Group:
 
     async def _stopped_one(self, station_id: str, within_s: float) -> bool:
         station = self.host.get(station_id)
-        self.connections.leaves(station_id)
+        if isinstance(station, Station):
+            self._ending[station_id] = station
         stopping = self.host.stop(station_id, within_s=within_s)
         in_order = await until_stopped(self._cut_off, stopping) or False
-        if isinstance(station, Station):
+        if self._ending.pop(station_id, None) is not None and isinstance(station, Station):
             self._note_left(station)
         return in_order
 
     def _note_left(self, station: Station) -> None:
-        if station.outbox.kept:
-            self._ledger.left(station.settings.station_id, station.outbox.kept)
+        station_id, outbox = station.settings.station_id, station.outbox
+        if outbox.kept:
+            reached = self.connections.let_go(station_id)
+            self._ledger.left(station_id, outbox.kept, of=outbox.waiting, reached=reached)
 
     def _connected(self, station_id: str) -> None:
         """What a station has kept when its socket opens had to wait for it."""
-        station = self.host.get(station_id)
+        station = self._ending.get(station_id) or self.host.get(station_id)
         if isinstance(station, Station):
             self._ledger.kept(station.outbox.kept)
+
+    def _leaving(self, station_id: str) -> bool:
+        station = self._ending.get(station_id)
+        return station is not None and station.link.leaving
 
     def _stopped(self, task: asyncio.Task[bool]) -> None:
         self._stopping.discard(task)

@@ -7,6 +7,7 @@ acknowledged is read off the wire by `wire_tap`, answers and the requests they b
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -15,6 +16,11 @@ __all__ = ["Acknowledged", "Ledger", "LedgerFigures", "Metered"]
 MOST_PROBLEMS_TOLD: Final = 50
 
 _NO_START: Final = "the CSMS never acknowledged its start"
+_NO_END: Final = "the CSMS never acknowledged its end"
+_UNTOLD: Final = {
+    _NO_START: "its start could not be told: the CSMS could not be reached when the station ended",
+    _NO_END: "its end could not be told: the CSMS could not be reached when the station ended",
+}
 
 TransactionId = int | str
 
@@ -54,6 +60,7 @@ class LedgerFigures:
         left_messages: Those that still waited at the end.
         dropped_messages: Those given up.
         repeated: Acknowledgements of the same end of the same transaction beyond the first: repeats after lost answers.
+        unreached_messages: Of those that still waited: at stations that had no connection when they ended.
         problems: One line for each thing that does not add up; empty for a clean ledger.
         more_problems: How many more there are than told.
     """
@@ -67,6 +74,7 @@ class LedgerFigures:
     left_messages: int
     dropped_messages: int
     repeated: int
+    unreached_messages: int = 0
     problems: tuple[str, ...] = ()
     more_problems: int = 0
 
@@ -89,6 +97,8 @@ class Ledger:
     _acknowledged: dict[tuple[str, TransactionId], Acknowledged] = field(default_factory=dict)
     _dropped: Counter[str] = field(default_factory=Counter)
     _left: Counter[str] = field(default_factory=Counter)
+    _unreached: Counter[str] = field(default_factory=Counter)
+    _untold: set[tuple[str, str]] = field(default_factory=set)
     _kept: int = 0
 
     def metered(self, transaction: Metered) -> None:
@@ -117,9 +127,17 @@ class Ledger:
         """So many transaction messages had to wait until a connection was back."""
         self._kept += messages
 
-    def left(self, station_id: str, messages: int) -> None:
-        """So many transaction messages of a station were still waiting when it ended."""
-        self._left[station_id] += messages
+    def left(self, station_id: str, messages: int, *, of: Collection[str] = (), reached: bool = True) -> None:
+        """So many transaction messages of a station were still waiting when it ended.
+
+        ``of`` are the local ids of their transactions. Unless the station ``reached`` the CSMS at its end, they are no
+        loss of the CSMS's.
+        """
+        if reached:
+            self._left[station_id] += messages
+        else:
+            self._unreached[station_id] += messages
+            self._untold.update((station_id, local_id) for local_id in of)
 
     def figures(self, *, final: bool = True) -> LedgerFigures:
         """Compare both sides; unless it is ``final``, what has not come yet is no problem."""
@@ -130,6 +148,8 @@ class Ledger:
             energy_wh = _energy_wh(transaction)
             metered_wh += energy_wh
             problem, entry = self._compare(transaction, seen)
+            if (transaction.station_id, transaction.local_id) in self._untold:
+                problem = _UNTOLD.get(problem or "", problem)
             if problem and (final or (entry is not None and entry.ends)):
                 problems.append(f"{transaction.station_id}, transaction {_name(transaction)}: {problem}")
             if entry is not None and entry.meter_start_wh is not None and entry.meter_stop_wh is not None:
@@ -146,6 +166,10 @@ class Ledger:
             f"{station_id}: {count} transaction message(s) still waited at its end"
             for station_id, count in self._left.items()
         ]
+        problems += [
+            f"{station_id}: {count} transaction message(s) not delivered: the CSMS could not be reached at its end"
+            for station_id, count in self._unreached.items()
+        ]
         return LedgerFigures(
             began=len(self._metered),
             ended=sum(transaction.meter_stop_wh is not None for transaction in self._metered.values()),
@@ -153,7 +177,8 @@ class Ledger:
             metered_wh=metered_wh,
             acknowledged_wh=acknowledged_wh,
             kept_messages=self._kept,
-            left_messages=self._left.total(),
+            left_messages=self._left.total() + self._unreached.total(),
+            unreached_messages=self._unreached.total(),
             dropped_messages=self._dropped.total(),
             repeated=sum(max(0, e.starts - 1) + max(0, e.ends - 1) for e in self._acknowledged.values()),
             problems=tuple(problems[:MOST_PROBLEMS_TOLD]),
@@ -187,7 +212,7 @@ def _difference(transaction: Metered, entry: Acknowledged | None) -> str | None:
     if transaction.meter_stop_wh is None:
         return "it never ended"
     if not entry.ends:
-        return "the CSMS never acknowledged its end"
+        return _NO_END
     told = (entry.meter_start_wh, entry.meter_stop_wh)
     if told == (transaction.meter_start_wh, transaction.meter_stop_wh):
         return None

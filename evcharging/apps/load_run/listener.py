@@ -35,7 +35,7 @@ class Connections:
         self.refused = 0
         self.boots_accepted = 0
         self.reasons: Counter[str] = Counter()
-        self._leaving: set[str] = set()
+        self._let_go: set[str] = set()
         self._now: set[str] = set()
         self._before: set[str] = set()
         self._accepted: set[str] = set()
@@ -59,9 +59,9 @@ class Connections:
         """Whether that station has a socket."""
         return station_id in self._now
 
-    def leaves(self, station_id: str) -> None:
-        """A station is about to close its socket for good."""
-        self._leaving.add(station_id)
+    def let_go(self, station_id: str) -> bool:
+        """Whether that station had a socket to its end: it was closed, not lost."""
+        return station_id in self._let_go
 
     def opened(self, station_id: str) -> None:
         """A station's socket opened."""
@@ -69,7 +69,6 @@ class Connections:
         if station_id in self._before:
             self.reconnects += 1
         self._before.add(station_id)
-        self._leaving.discard(station_id)
         self._now.add(station_id)
 
     def accepted(self, station_id: str) -> None:
@@ -77,11 +76,12 @@ class Connections:
         self.boots_accepted += 1
         self._accepted.add(station_id)
 
-    def gone(self, station_id: str, reason: str) -> bool:
-        """A station's socket is gone, or could not be opened; return whether one was lost."""
-        if station_id in self._leaving:
+    def gone(self, station_id: str, reason: str, *, leaving: bool = False) -> bool:
+        """A station's socket is gone, or could not be opened; return whether one was lost, and not closed to leave."""
+        if leaving:
             if station_id in self._now:
                 self._now.discard(station_id)
+                self._let_go.add(station_id)
                 self.closed += 1
             return False
         reason = reason.replace(station_id, "<id>")[:_REASON_LENGTH]  # one reason for all, not one for each
@@ -109,6 +109,7 @@ class RunListener:
         latencies, timeline, connections, ledger: Where things are put.
         on_connected: Told of each station whose socket opened, before anything goes over it.
         on_registered: Told of each station whose boot was accepted.
+        is_leaving: Whether a station closes its socket for good.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class RunListener:
         ledger: Ledger,
         on_connected: Callable[[str], None],
         on_registered: Callable[[str], None] | None = None,
+        is_leaving: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._latencies = latencies
         self._timeline = timeline
@@ -127,6 +129,7 @@ class RunListener:
         self._ledger = ledger
         self._on_connected = on_connected
         self._on_registered = on_registered
+        self._is_leaving = is_leaving
         self.ignored: Counter[str] = Counter()
         self.sessions = 0
         self.running_sessions = 0
@@ -154,7 +157,7 @@ class RunListener:
 
     def disconnected(self, station_id: str, reason: str) -> None:
         """Its socket is gone, or could not be opened."""
-        if self._connections.gone(station_id, reason):
+        if self._connections.gone(station_id, reason, leaving=self._is_leaving(station_id)):
             self._timeline.disconnected()
 
     def registered(self, station_id: str, status: str, seconds: float) -> None:

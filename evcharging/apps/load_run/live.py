@@ -37,11 +37,13 @@ def frame(run: LoadRun) -> Group:
     """What is shown now."""
     group, shape = run.measured, run.plan.shape
     last = group.timeline.last
+    stations, messages = group.to_deliver() if run.phase == "ending" else (0, 0)
+    waiting = f" ({messages:,} messages of {stations:,} stations still to deliver)" if stations else ""
     elapsed_s = run.elapsed_s
     rate = 0.0 if last is None else last.calls_per_s
     head = Text.assemble(
         (run.plan.title, "bold"),
-        f"  {run.phase}  {told_duration(elapsed_s)} of {told_duration(shape.duration_s)}",
+        f"  {run.phase}{waiting}  {told_duration(elapsed_s)} of {told_duration(shape.duration_s)}",
     )
     figures = Table.grid(padding=(0, 3))
     figures.add_row(

@@ -35,8 +35,8 @@ __all__ = ["load_run", "main"]
 
 DIALLED_AT_ONCE = 200
 ENDING = (
-    "the run ends: stations end what they have begun and deliver what they have kept, then comes the report;"
-    " another Ctrl-C waits for them no more"
+    "the run ends: stations end what they have begun and deliver what they have kept (those without a connection come"
+    " back for it, within --settle), then comes the report; another Ctrl-C waits for them no more"
 )
 CUTTING_OFF = (
     f"the run is cut off: the report comes without what stations still had to say, and exit code {EXIT_CUT_OFF};"

@@ -45,6 +45,7 @@ def plan_of(settings: LoadRunSettings) -> RunPlan:
         ssl_context=_tls(settings),
         source_address_for=addresses.address_for,
         call_timeout_s=settings.call_timeout,
+        comes_back_s=settings.settle,
         protocol=settings.protocol_faults,
         network=settings.network_faults,
     )

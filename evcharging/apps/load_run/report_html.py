@@ -254,6 +254,7 @@ def _ledger(outcome: RunOutcome) -> str:
         ("acknowledged by the CSMS", f"{ledger.acknowledged_wh:,} Wh"),
         ("messages kept while offline", counted(ledger.kept_messages)),
         ("still waiting at the end", counted(ledger.left_messages)),
+        ("of those, the CSMS could not be reached", counted(ledger.unreached_messages)),
         ("given up", counted(ledger.dropped_messages)),
         ("acknowledged more than once", counted(ledger.repeated)),
     ]

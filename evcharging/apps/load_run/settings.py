@@ -105,7 +105,9 @@ class LoadRunSettings(ServiceSettings):
         None, ge=0, le=65535, description="port for a page with live figures, on 127.0.0.1; unset: off"
     )
     live: bool = Field(True, description="live view, where standard error is a terminal")
-    settle: Duration = Field(30.0, description="time at the end to deliver what stations have kept")
+    settle: Duration = Field(
+        30.0, description="time at the end for stations without a connection to come back and deliver what they kept"
+    )
 
     @field_validator("csms_url")
     @classmethod

@@ -118,6 +118,7 @@ def _ledger(outcome: RunOutcome) -> str:
         f"{ledger.acknowledged_wh:,} of {ledger.metered_wh:,} Wh, "
         f"{ledger.kept_messages:,} messages kept while offline, {ledger.left_messages + ledger.dropped_messages:,} of "
         "all not delivered"
+        + (f" ({ledger.unreached_messages:,} since the CSMS could not be reached)" if ledger.unreached_messages else "")
     )
 
 

@@ -19,6 +19,7 @@ from evcharging.ocpp.station.randomness import StationRandom
 from evcharging.ocpp.station.wire import Request
 
 GOING_AWAY = 1001
+HURRIED_PAUSE_S = 2.0
 _NORMAL = 1000
 
 
@@ -55,6 +56,7 @@ class Link:
         "_events",
         "_exchange",
         "_handle",
+        "_hurried",
         "_listener",
         "_message_prefix",
         "_messages",
@@ -101,6 +103,7 @@ class Link:
         self._ping: Timer | None = None
         self._absent_until_s = 0.0
         self._stopping = False
+        self._hurried = False
         self.active_at_s = 0.0
         """When something was last heard: what the CSMS asked, or its answer."""
         self.password = settings.password
@@ -110,6 +113,11 @@ class Link:
     def connected(self) -> bool:
         """Whether a socket stands."""
         return self._exchange is not None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether this side closes its socket for good, or has."""
+        return self._stopping
 
     async def run(self) -> None:
         """Keep a connection until `close`."""
@@ -188,6 +196,11 @@ class Link:
         self._absent_until_s = self._clock.now_s() + absent_s
         if self._socket is not None:
             self._socket.abort()
+
+    def hurry(self) -> None:
+        """Come back at once, and pause but shortly where that fails: there is something to say and little time."""
+        self._hurried = True
+        self.wake()
 
     async def restart(self, *, absent_s: float) -> None:
         """Close the socket in good order and come back after `absent_s`."""
@@ -273,6 +286,9 @@ class Link:
             reason = await closed
         except OcppError as error:
             reason = closed.result() if closed.done() else str(error)
+        except asyncio.CancelledError:
+            self._stopping = True
+            raise
         finally:
             self._let_go(reason, closed)
         return taken
@@ -332,7 +348,8 @@ class Link:
     def _pause_s(self, failed: int) -> float:
         backoff = self._settings.backoff
         absent_s = self._absent_until_s - self._clock.now_s()
-        if absent_s > 0:
+        if absent_s > 0 and not self._hurried:
             return absent_s
-        longest_s = min(backoff.longest_s, backoff.first_s * 2.0 ** min(failed - 1, 30))
+        most_s = min(backoff.longest_s, HURRIED_PAUSE_S) if self._hurried else backoff.longest_s
+        longest_s = min(most_s, backoff.first_s * 2.0 ** min(failed - 1, 30))
         return longest_s * (1.0 - backoff.jitter * self._rng.random())

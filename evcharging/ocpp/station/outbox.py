@@ -58,6 +58,7 @@ class Outbox:
         "_open",
         "_parameters",
         "_posted",
+        "_reopening",
         "_retry",
         "_sending",
         "_store",
@@ -92,6 +93,7 @@ class Outbox:
         self._lost = False
         """Whether the connection turned out to be gone: what is next waits until something is sent again."""
         self._idle: asyncio.Future[None] | None = None
+        self._reopening: asyncio.Future[None] | None = None
         self._posted: list[_Posted] = []
         self._kept: list[Entry] = [] if store is None else store.load()
         self._next_key = 1 + max((entry["key"] for entry in self._kept), default=0)
@@ -101,6 +103,16 @@ class Outbox:
     def kept(self) -> int:
         """Kept messages that wait for their answer."""
         return len(self._kept)
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """The local ids of the transactions of which they tell."""
+        return frozenset(entry["local_id"] for entry in self._kept)
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether nothing can be sent until the next `open`."""
+        return self._lost or not self._open
 
     def post(self, request: Request, then: Then | None = None) -> None:
         """Send `request` if there is a connection, else forget it; `then` is told the answer or what went wrong."""
@@ -134,6 +146,8 @@ class Outbox:
         """Begin to send: the CSMS can be reached and takes calls."""
         self._open = True
         self._send()
+        if self._reopening is not None and not self._reopening.done():
+            self._reopening.set_result(None)
 
     def shut(self) -> None:
         """Stop sending; what was posted is forgotten."""
@@ -167,6 +181,12 @@ class Outbox:
             if self._idle is None:
                 self._idle = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._idle)
+
+    async def opened(self) -> None:
+        """Return once what is kept can be sent."""
+        while self.disconnected:
+            self._reopening = asyncio.get_running_loop().create_future()
+            await self._reopening
 
     def hurry(self) -> None:
         """The station is to end: what was never answered is sent again without a pause, as often as it may be."""

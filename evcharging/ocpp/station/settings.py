@@ -49,6 +49,8 @@ class StationSettings:
         reboot_s: How long the station is gone when it reboots, in s.
         faults: What disturbs its frames on purpose; None leaves them alone.
         validate: Whether its calls and the answers to them are held to the standard's schemas.
+        comes_back_s: Told to stop without a connection: how long it tries to come back with what it has kept, in s,
+            each time it loses one; 0 ends it at once.
         boot_on_reconnect: Whether it boots on every connection; the standard wants it after a reboot only.
         vehicles_come: With a profile: whether a vehicle comes where a card or a remote start was accepted, and leaves
             when its session is over.
@@ -85,5 +87,6 @@ class StationSettings:
     queue: QueueStore | None = None
     faults: SendFilter | None = None
     validate: bool = True
+    comes_back_s: float = 0.0
     boot_on_reconnect: bool = False
     vehicles_come: bool = True

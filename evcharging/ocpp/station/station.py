@@ -15,7 +15,7 @@ from evcharging.domain.authorization_store import StationAuthorization
 from evcharging.domain.charger_state import FaultCode
 from evcharging.domain.charging_profiles import ChargingProfiles
 from evcharging.domain.vehicle import VehicleSpec
-from evcharging.ocpp.station import wording
+from evcharging.ocpp.station import last_words, wording
 from evcharging.ocpp.station.arrivals import Arrivals
 from evcharging.ocpp.station.authorizing import Authorizing
 from evcharging.ocpp.station.availability import Availability
@@ -57,8 +57,6 @@ if TYPE_CHECKING:
     from evcharging.ocpp.station.wire import Wire
 
 
-_LAST_WORDS_S: Final = 2.0
-_PATIENCE: Final = 4 / 3
 _UNCHANGED: Final[Mapping[str, str]] = {}
 
 
@@ -231,7 +229,7 @@ class Station:
             connector.forget_expected()
         self.charging.end_all(reason)
         self.outbox.hurry()
-        await self._delivered()
+        await last_words.deliver(self)
         await self.link.close()
 
     def drop(self) -> None:
@@ -289,24 +287,6 @@ class Station:
             work.close()
             raise RuntimeError(f"{self.settings.station_id} does not run")
         return self._group.create_task(work)
-
-    async def _delivered(self) -> None:
-        """Wait for what is kept to be answered, as long as one is in little more than the time of a call.
-
-        What is not kept, such as the last states, is waited for a little.
-        """
-        while self.online:
-            before = self.outbox.kept
-            try:
-                async with asyncio.timeout(self.settings.call_timeout_s * _PATIENCE if before else _LAST_WORDS_S):
-                    await self.outbox.drained()
-            except TimeoutError:
-                if before and self.outbox.kept >= before:
-                    self.log(f"{self.outbox.kept} messages were not delivered")
-                if self.outbox.kept >= before:
-                    return
-            else:
-                return
 
     async def reboot(self, reason: str) -> None:
         """Close the connection, be gone for a while, and boot anew because of `reason`."""

@@ -49,6 +49,11 @@ def charging_goes_on(energy_wh: float) -> str:
     return f"Charging goes on ({energy_wh / 1000.0:.2f} kWh delivered before)"
 
 
+def not_delivered(messages: int) -> str:
+    """Say how many transaction messages a station ends with."""
+    return f"{messages} messages were not delivered"
+
+
 def charging_stopped(energy_wh: float) -> str:
     """Say how much a session got."""
     return f"Charging stopped ({energy_wh / 1000.0:.2f} kWh delivered)"

@@ -50,6 +50,7 @@ class World:
             profile=LIVELY,
             seed=1,
             call_timeout_s=5.0,
+            comes_back_s=1.0,
         )
 
     @asynccontextmanager

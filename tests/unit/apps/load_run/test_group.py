@@ -73,7 +73,45 @@ async def test_messages_that_never_came_through_are_told_by_the_ledger(world):
         await group.settled(0.05)
     figures = world.ledger.figures()
     assert figures.left_messages >= 1
-    assert any("still waited" in problem for problem in figures.problems)
+    assert figures.unreached_messages == figures.left_messages
+    assert figures.problems
+    assert all("could not be reached" in problem for problem in figures.problems)
+
+
+async def test_a_socket_that_is_cut_while_its_station_ends_costs_a_sound_csms_nothing(world):
+    cut = []
+
+    def cut_once(payload):
+        if payload["transactionId"] not in cut:
+            cut.append(payload["transactionId"])
+            world.network.cut()
+        return {}
+
+    world.csms.answers["StopTransaction"] = cut_once
+    async with world.group(profile=replace(LIVELY, stay_s=Range(600.0, 600.0)), comes_back_s=20.0) as group:
+        group.bring_to(2, stop_within_s=30.0)
+        await until(lambda: group.listener.running_sessions == 2)
+        await group.stop_all(30.0)
+    figures = world.ledger.figures()
+    assert figures.clean, figures.problems
+    assert figures.kept_messages >= len(cut) == 2
+    assert (group.connections.closed, group.ended_by_force, group.to_deliver()) == (2, 0, (0, 0))
+    assert group.connections.disconnects == group.connections.reconnects >= 2
+
+
+async def test_once_cut_off_a_station_that_comes_back_is_waited_for_no_more(world):
+    async with world.group(profile=replace(LIVELY, stay_s=Range(600.0, 600.0)), comes_back_s=600.0) as group:
+        group.bring_to(1, stop_within_s=600.0)
+        await until(lambda: group.listener.running_sessions == 1)
+        world.network.up = False
+        world.network.cut()
+        await until(lambda: group.connections.now == 0)
+        ending = asyncio.create_task(group.stop_all(600.0))
+        await until(lambda: group.to_deliver()[0] == 1)
+        group.cut_off()
+        async with asyncio.timeout(20):
+            await ending
+    assert world.ledger.figures().unreached_messages >= 1
 
 
 async def test_where_nobody_ever_connected_there_is_nothing_to_wait_for(world):

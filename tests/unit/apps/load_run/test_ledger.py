@@ -79,6 +79,20 @@ def test_messages_given_up_or_left_are_problems_and_kept_ones_are_not():
     assert len(figures.problems) == 2
 
 
+def test_what_could_not_be_told_to_a_csms_that_was_away_is_no_loss_of_the_csms():
+    ledger = booked(metered("l1", 1), metered("l2", None), metered("l3", 3), acknowledged=[(1, 100, None)])
+    ledger.left("S1", 3, of={"l1", "l2"}, reached=False)
+    figures = ledger.figures()
+    assert (figures.left_messages, figures.unreached_messages, figures.clean) == (3, 3, False)
+    away = "the CSMS could not be reached"
+    assert [(problem.split(":")[0], away in problem) for problem in figures.problems] == [
+        ("S1, transaction 1", True),
+        ("S1, transaction l2", True),
+        ("S1, transaction 3", False),
+        ("S1", True),
+    ]
+
+
 def test_while_it_runs_what_has_not_come_yet_is_no_problem():
     ledger = booked(metered(stop=None), metered("l2", 2), acknowledged=[(1, 100, None), (2, 100, 1)])
     assert [problem.split(":")[0] for problem in ledger.figures(final=False).problems] == ["S1, transaction 2"]

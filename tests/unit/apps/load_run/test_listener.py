@@ -11,7 +11,7 @@ class Heard:
     def __init__(self):
         self.latencies, self.timeline = Latencies(), Timeline()
         self.connections, self.ledger = Connections(), Ledger()
-        self.connected, self.registered = [], []
+        self.connected, self.registered, self.leaving = [], [], set()
         self.listener = RunListener(
             latencies=self.latencies,
             timeline=self.timeline,
@@ -19,6 +19,7 @@ class Heard:
             ledger=self.ledger,
             on_connected=self.connected.append,
             on_registered=self.registered.append,
+            is_leaving=lambda station_id: station_id in self.leaving,
         )
 
     def point(self):
@@ -78,10 +79,14 @@ def test_connects_reconnects_losses_and_failed_attempts_are_told_apart(heard):
 
 def test_a_socket_closed_because_its_station_leaves_is_not_lost(heard):
     heard.listener.connected("S1")
-    heard.connections.leaves("S1")
+    heard.listener.connected("S2")
+    heard.listener.disconnected("S2", "dropped")
+    heard.leaving |= {"S1", "S2"}
     heard.listener.disconnected("S1", "closed with 1001")
+    heard.listener.disconnected("S2", "no websocket")
     sockets = heard.connections
-    assert (sockets.now, sockets.disconnects, sockets.closed, dict(sockets.reasons)) == (0, 0, 1, {})
+    assert (sockets.now, sockets.disconnects, sockets.closed, dict(sockets.reasons)) == (0, 1, 1, {"dropped": 1})
+    assert (sockets.let_go("S1"), sockets.let_go("S2")) == (True, False)
 
 
 def test_reasons_without_number_are_kept_in_few(heard):

@@ -32,6 +32,20 @@ async def test_it_shows_progress_figures_and_actions_while_the_run_runs(world):
     assert "over" in text_of(run)
 
 
+async def test_at_the_end_it_shows_what_stations_have_still_to_deliver(world):
+    world.csms.silent = {"StopTransaction"}
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    run = world.run(shape=Shape("long", (GoTo(2, 0.0), Hold(3600.0))))
+    running = asyncio.create_task(run.run(stop, hurry))
+    await until(lambda: "StopTransaction" in dict(world.csms.received))
+    stop.set()
+    await until(lambda: run.phase == "ending" and run.measured.to_deliver()[0] == 2)
+    shown = text_of(run)
+    hurry.set()
+    await running
+    assert "messages of 2 stations still to deliver" in shown
+
+
 async def test_showing_goes_on_until_it_is_cancelled(world):
     console = Console(file=io.StringIO(), width=160, force_terminal=True)
     task = asyncio.create_task(live.show(world.run(), console))

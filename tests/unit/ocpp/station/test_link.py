@@ -30,6 +30,20 @@ async def test_pauses_between_attempts_double_up_to_the_longest():
         assert world.station.online
 
 
+async def test_a_station_in_a_hurry_dials_at_once_and_pauses_but_shortly():
+    csms = Csms()
+    csms.refuse = "404"
+    async with living(csms, backoff=Backoff(first_s=1.0, longest_s=64.0, jitter=0.0)) as world:
+        world.station.link.drop(absent_s=1000.0)
+        await world.clock.advance(32.0)
+        dialled = world.network.dialled
+        world.station.link.hurry()
+        await world.settle()
+        assert world.network.dialled == dialled + 1
+        await world.clock.advance(2.0)
+        assert world.network.dialled == dialled + 2
+
+
 async def test_jitter_spreads_stations_and_repeats_with_the_seed():
     async def first_pause(seed: int, station_id: str) -> str:
         csms = Csms()
