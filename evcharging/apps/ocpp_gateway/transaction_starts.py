@@ -116,7 +116,7 @@ class TransactionStarts:
                 for row in open_rows
                 if row.stopped_at is None
                 and (row.cp_id, row.connector_id) == (point.cp_id, start.connector_id)
-                and (row.started_at or row.created_at) <= start.started_at
+                and _began(row) <= start.started_at
             ]
             if forgotten:
                 await self._ends.close(work, point, forgotten)
@@ -197,6 +197,11 @@ class TransactionStarts:
         if row.id_tag_status is not None:
             verdict = Verdict(TokenStatus(row.id_tag_status), verdict.expires_at, verdict.parent_id_tag)
         return Started(row.transaction_id, row.number or 0, row.session_id, verdict, repeated)
+
+
+def _began(row: TransactionRow) -> datetime:
+    """When a transaction began: not after it was told, whatever its station's clock says."""
+    return min(row.started_at or row.created_at, row.created_at)
 
 
 def _pop_order(orders: list[RemoteStartRow], start: Start, now: datetime) -> RemoteStartRow | None:

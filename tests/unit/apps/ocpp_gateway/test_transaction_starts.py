@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -250,6 +250,14 @@ async def test_what_is_open_where_something_newer_begins_was_forgotten_and_is_cl
     closed = {row["number"]: row["closed_by_gateway"] for row in await bench.rows()}
     assert closed == {1: True, 2: False, 3: False}
     assert point.open.keys() == {"2", "3"}
+
+
+async def test_one_that_is_dated_in_the_far_future_is_closed_by_what_begins_after_it_came(bench: Bench) -> None:
+    point, _ = bench.gateway.station()
+    await bench.begin(point, started_at=datetime(9999, 12, 31, tzinfo=UTC))
+    await bench.begin(point, started_at=NOW + timedelta(minutes=5), register_wh=Decimal(1200))
+    assert {row["number"]: row["closed_by_gateway"] for row in await bench.rows()} == {1: True, 2: False}
+    assert point.open.keys() == {"2"}
 
 
 async def test_one_of_the_past_closes_nothing_that_began_later(bench: Bench) -> None:
