@@ -7,7 +7,7 @@ broker that knows nothing learns it; in the same order as changes, so that an ol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -25,6 +25,8 @@ from evcharging.apps.ev_central.passwords import hashed
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
 from evcharging.messages.charge_points import StatusSource, holder_of
+from evcharging.ocpp.configuration_names import why_not_to_be_set
+from evcharging.ocpp.versions import OcppVersion
 from evcharging.store.database import DatabaseUnavailable
 from evcharging.store.simulator import network, stations, tokens
 from evcharging.store.simulator.stations import StationRow
@@ -36,6 +38,7 @@ log = structlog.get_logger()
 
 TOLD_AT_ONCE = 500
 RETRY_S = 2.0
+LONGEST_TOLD = 60
 BASIC_AUTH_PROFILES = (1, 2)
 """Security profiles in which the station proves itself with a password (OCPP security whitepaper, 2.0.1 part 2 A)."""
 
@@ -160,7 +163,8 @@ class OcppRegistry:
         The password of a station that is known stays as it is where none is given.
 
         Raises:
-            InvalidValue: the security profile asks for a password and there is none.
+            InvalidValue: the security profile asks for a password and there is none; or a key of ``configuration``
+                cannot be set: what it is, and not whether the station takes it.
             IdTaken: by a charge point that an engine runs.
         """
         password_hash = None if password is None else await hashed(password)
@@ -172,6 +176,8 @@ class OcppRegistry:
                 password_hash = known.password_hash
             if password_hash is None and security_profile in BASIC_AUTH_PROFILES:
                 raise InvalidValue("#/password", f"security profile {security_profile} needs one")
+            await work.load(cp_ids=[cp_id])
+            _require_settable(configuration or {}, _version_of(work, cp_id))
             row = StationRow(
                 cp_id=cp_id,
                 password_hash=password_hash,
@@ -242,6 +248,25 @@ class OcppRegistry:
                     await stations.find_station(work.transaction, point.cp_id) is None
                 ):
                     announce_id(work, point.cp_id, None, held_by_engine=True)
+
+
+def _version_of(work: Work, cp_id: str) -> OcppVersion | None:
+    """What a station spoke last; None where it never connected."""
+    point = work.charge_points.get(cp_id)
+    spoken = None if point is None else point.ocpp_version
+    return next((version for version in OcppVersion if version.value == spoken), None)
+
+
+def _require_settable(configuration: Mapping[str, str], version: OcppVersion | None) -> None:
+    seen: set[str] = set()
+    for key, value in configuration.items():
+        why_not = why_not_to_be_set(key, value, version)
+        if why_not is None and key.casefold() in seen:
+            why_not = "is there twice: names of keys do not differ by capitals"
+        if why_not is not None:
+            escaped = key.replace("~", "~0").replace("/", "~1")
+            raise InvalidValue(f"#/configuration/{escaped[:LONGEST_TOLD]}", f"{key[:LONGEST_TOLD]!r} {why_not}")
+        seen.add(key.casefold())
 
 
 async def _known_token(work: Work, id_tag: str) -> TokenRow:

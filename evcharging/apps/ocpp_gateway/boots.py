@@ -20,10 +20,14 @@ BootStatus = Literal["Accepted", "Pending", "Rejected"]
 
 
 class BootTerms(NamedTuple):
-    """How a station is to be answered, by its registration. ``interval_s``: heartbeats, or when to boot again."""
+    """How a station is to be answered, by its registration. ``interval_s``: heartbeats, or when to boot again.
+
+    ``configuration``: what it is to be set once it was accepted.
+    """
 
     status: BootStatus
     interval_s: int
+    configuration: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +47,21 @@ class Boots:
 
     Args:
         terms: a station's registration, from memory.
+        configure: is told of a station that was accepted and has a configuration in its registration; must not wait.
         now: the time, with a zone.
     """
 
-    def __init__(self, statuses: Statuses, *, terms: Callable[[str], BootTerms], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        statuses: Statuses,
+        *,
+        terms: Callable[[str], BootTerms],
+        configure: Callable[[ChargePoint], None] = lambda _point: None,
+        now: Callable[[], datetime],
+    ) -> None:
         self._statuses = statuses
         self._terms = terms
+        self._configure = configure
         self._now = now
         self._dirty: dict[str, dict[str, Any]] = {}
 
@@ -77,6 +90,8 @@ class Boots:
         }
         if point.loaded:  # otherwise it is said once it is known which sessions are open there
             self._statuses.publish(point, WHOLE_CHARGE_POINT, reason=point.boot_word, boot_reason=report.reason)
+        if terms.configuration and terms.status == "Accepted":
+            self._configure(point)
         return terms
 
     async def flush(self, work: Work) -> None:

@@ -30,6 +30,7 @@ from evcharging.apps.ocpp_gateway.handlers_v201 import HandlersV201
 from evcharging.apps.ocpp_gateway.metering import Metering
 from evcharging.apps.ocpp_gateway.mqtt_feed import MqttFeed, MqttPublisher
 from evcharging.apps.ocpp_gateway.presence import Presence
+from evcharging.apps.ocpp_gateway.registered_configuration import RegisteredConfiguration
 from evcharging.apps.ocpp_gateway.rounds import Rounds
 from evcharging.apps.ocpp_gateway.solar_share import SolarShare
 from evcharging.apps.ocpp_gateway.station_calls import StationCalls
@@ -121,7 +122,12 @@ class CentralSystem:
             monotonic=monotonic,
             on_freed=unused_starts.freed,
         )
-        self.boots = Boots(self.statuses, terms=boot_terms, now=now)
+        self._dialects: dict[OcppVersion, Dialect] = {}
+        calls = StationCalls(timeout_s=terms.call_timeout_s)
+        self.configuration = RegisteredConfiguration(
+            self.points, self.writes, calls, dialects=self._dialects, terms=boot_terms
+        )
+        self.boots = Boots(self.statuses, terms=boot_terms, configure=self.configuration.booted, now=now)
         self.metering = Metering(
             self.announcements,
             send=self._send,
@@ -148,12 +154,11 @@ class CentralSystem:
             self.announcements,
             life=life,
             new_id=new_id,
+            resumed=self.configuration.resumed,
             send=self._send,
             now=now,
         )
         self._handlers: dict[OcppVersion, Handlers] = {}
-        self._dialects: dict[OcppVersion, Dialect] = {}
-        calls = StationCalls(timeout_s=terms.call_timeout_s)
         orders = SupplyOrders(
             self.writes, calls, self.authorization, self.announcements, new_number=new_number, send=self._send
         )
@@ -260,6 +265,7 @@ class CentralSystem:
             group.create_task(self.relay.run())
             group.create_task(self.sender.run())
             group.create_task(self.desk.run())
+            group.create_task(self.configuration.run())
             group.create_task(self.reader.run())
             group.create_task(self._flushing.run())
             group.create_task(self._rounds.run())

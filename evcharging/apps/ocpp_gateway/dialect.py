@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -67,6 +67,11 @@ class Dialect(Protocol):
         """The configuration key of how many seconds a station waits for the vehicle of a start."""
         ...
 
+    @property
+    def heartbeat_key(self) -> str:
+        """The configuration key of the interval that every answer to a boot sets anew."""
+        ...
+
     def start(self, *, id_tag: str, connector_id: int | None, remote_start_id: int) -> Ask:
         """Begin a transaction."""
         ...
@@ -85,6 +90,22 @@ class Dialect(Protocol):
 
     def level_told(self, response: Payload) -> int:
         """What the answer to that says; 0, which every station takes, where it says nothing."""
+        ...
+
+    def read_keys(self, keys: Sequence[str]) -> Ask:
+        """Ask for the values of configuration keys that its version has."""
+        ...
+
+    def values_told(self, response: Payload) -> dict[str, str]:
+        """The values that the answer to that has, by key, in the station's spelling."""
+        ...
+
+    def set_key(self, key: str, value: str) -> Ask:
+        """Set a configuration key that its version has; no answer counts as a refusal."""
+        ...
+
+    def set_told(self, response: Payload) -> str:
+        """The station's word in answer to that."""
         ...
 
     def limit(self, connector_id: int, limit_amps: float, *, stack_level: int = 0) -> Ask:

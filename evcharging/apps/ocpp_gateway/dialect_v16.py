@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from evcharging.apps.ocpp_gateway.dialect import Ask, Payload, level_of
@@ -48,6 +48,7 @@ class DialectV16:
     begins_charging = frozenset(("RemoteStartTransaction", "ReserveNow"))
     transaction_messages = frozenset(("StartTransaction", "StopTransaction", "MeterValues"))
     vehicle_timeout_key = "ConnectionTimeOut"
+    heartbeat_key = "HeartbeatInterval"
 
     def start(self, *, id_tag: str, connector_id: int | None, remote_start_id: int) -> Ask:
         """RemoteStartTransaction. 1.6 has no number for it; its idTag tells which transaction comes from it."""
@@ -73,6 +74,22 @@ class DialectV16:
         """Its value."""
         told = (one.get("value") for one in response.get("configurationKey", ()) if one.get("key") == MAX_STACK_LEVEL)
         return level_of(next(told, None))
+
+    def read_keys(self, keys: Sequence[str]) -> Ask:
+        """GetConfiguration."""
+        return Ask("GetConfiguration", {"key": list(keys)}, refusal=lambda _response: None)
+
+    def values_told(self, response: Payload) -> dict[str, str]:
+        """Of the keys that have one."""
+        return {one["key"]: one["value"] for one in response.get("configurationKey", ()) if "value" in one}
+
+    def set_key(self, key: str, value: str) -> Ask:
+        """ChangeConfiguration."""
+        return Ask("ChangeConfiguration", {"key": key, "value": value}, refusal=lambda _response: None)
+
+    def set_told(self, response: Payload) -> str:
+        """Accepted, RebootRequired, Rejected or NotSupported."""
+        return str(response["status"])
 
     def limit(self, connector_id: int, limit_amps: float, *, stack_level: int = 0) -> Ask:
         """SetChargingProfile: the station's maximum for connector 0, else the default of the connector."""

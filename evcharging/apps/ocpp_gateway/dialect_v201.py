@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from evcharging.apps.ocpp_gateway.dialect import Ask, Payload, level_of
@@ -11,6 +11,7 @@ from evcharging.apps.ocpp_gateway.dialect_v16 import LIMIT_PROFILE_ID, OUR_VENDO
 from evcharging.apps.ocpp_gateway.id_tokens_v201 import id_token
 from evcharging.apps.ocpp_gateway.records_v201 import record_of
 from evcharging.apps.ocpp_gateway.writes import Effect
+from evcharging.ocpp.configuration_names import variable_name, variable_of
 
 __all__ = ["DialectV201"]
 
@@ -67,6 +68,7 @@ class DialectV201:
     begins_charging = frozenset(("RequestStartTransaction", "ReserveNow"))
     transaction_messages = frozenset(("TransactionEvent", "MeterValues"))
     vehicle_timeout_key = "TxCtrlr.EVConnectionTimeOut"
+    heartbeat_key = "OCPPCommCtrlr.HeartbeatInterval"
 
     def start(self, *, id_tag: str, connector_id: int | None, remote_start_id: int) -> Ask:
         """RequestStartTransaction; its number comes back with the transaction."""
@@ -95,6 +97,28 @@ class DialectV201:
         results = response.get("getVariableResult", ())
         told = (one.get("attributeValue") for one in results if one.get("attributeStatus") == "Accepted")
         return level_of(next(told, None))
+
+    def read_keys(self, keys: Sequence[str]) -> Ask:
+        """GetVariables."""
+        asked = [variable for variable in map(variable_of, keys) if variable is not None]
+        return Ask("GetVariables", {"getVariableData": asked}, refusal=lambda _response: None)
+
+    def values_told(self, response: Payload) -> dict[str, str]:
+        """Of the variables that it may tell."""
+        return {
+            variable_name(one): one["attributeValue"]
+            for one in response["getVariableResult"]
+            if one["attributeStatus"] == "Accepted" and "attributeValue" in one
+        }
+
+    def set_key(self, key: str, value: str) -> Ask:
+        """SetVariables of one."""
+        data = {**(variable_of(key) or {}), "attributeValue": value}
+        return Ask("SetVariables", {"setVariableData": [data]}, refusal=lambda _response: None)
+
+    def set_told(self, response: Payload) -> str:
+        """Accepted, RebootRequired, Rejected, UnknownComponent, UnknownVariable or NotSupportedAttributeType."""
+        return str(response["setVariableResult"][0]["attributeStatus"])
 
     def limit(self, connector_id: int, limit_amps: float, *, stack_level: int = 0) -> Ask:
         """SetChargingProfile: the station's maximum for EVSE 0, else the default of the EVSE."""

@@ -17,7 +17,6 @@ import structlog
 from prometheus_client import REGISTRY
 
 from evcharging.apps.ocpp_gateway.admission import OFFERED
-from evcharging.apps.ocpp_gateway.boots import BootTerms
 from evcharging.apps.ocpp_gateway.central_system import CentralSystem, CentralSystemTerms
 from evcharging.apps.ocpp_gateway.gateway import Gateway, tls_context
 from evcharging.apps.ocpp_gateway.http_app import StandaloneApi, gateway_app
@@ -107,13 +106,12 @@ class _Service:
         )
         self.stations = StationRegistry(open_registration=settings.welcomes_strangers, default=_unregistered)
         self.gateway = Gateway(settings, stations=self.stations, bus=bus, now=_now)
-        self._registrations = Registrations(bus, self.stations, drop=self.gateway.drop)
         self.central = self.gateway.central = CentralSystem(
             database=database,
             bus=bus,
             name=settings.name,
             life=f"{settings.name}-{secrets.token_hex(4)}",
-            boot_terms=self._boot_terms,
+            boot_terms=lambda cp_id: self.stations.boot_terms(cp_id, interval_s=settings.heartbeat_interval_s),
             now=_now,
             monotonic=time.monotonic,
             new_number=lambda: secrets.randbelow(HIGHEST_NUMBER) + 1,
@@ -130,6 +128,9 @@ class _Service:
             ),
             mqtt=self._mqtt,
             held_by_engine=self.stations.held_by_engine,
+        )
+        self._registrations = Registrations(
+            bus, self.stations, drop=self.gateway.drop, reconfigured=self.central.configuration.changed
         )
         self._orders = (
             Orders(
@@ -237,13 +238,6 @@ class _Service:
         ]
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
-
-    def _boot_terms(self, cp_id: str) -> BootTerms:
-        registration = self.stations.find(cp_id)
-        interval_s = self._settings.heartbeat_interval_s
-        if registration is None:
-            return BootTerms("Rejected", interval_s)
-        return BootTerms(registration.boot_status, registration.heartbeat_interval_s or interval_s)
 
     async def _transactions(self, cp_id: str, limit: int) -> list[dict[str, Any]]:
         async with self._database.begin() as transaction:

@@ -52,6 +52,7 @@ class Presence:
     Args:
         life: names this run of this gateway, and no other.
         new_id: makes names for sockets.
+        resumed: is told of a station that was accepted before and has not booted since it connected; must not wait.
         send: puts an event on the bus; called in order, never waits.
     """
 
@@ -65,11 +66,13 @@ class Presence:
         *,
         life: str,
         new_id: Callable[[], str],
+        resumed: Callable[[ChargePoint], None] = lambda _point: None,
         send: Callable[[Event[Any]], None],
         now: Callable[[], datetime],
     ) -> None:
         self._life = life
         self._new_id = new_id
+        self._resumed = resumed
         self._points = points
         self._writes = writes
         self._statuses = statuses
@@ -242,6 +245,7 @@ class Presence:
             self._statuses.publish(point, WHOLE_CHARGE_POINT, reason=point.boot_word)
         elif point.accepted:
             self._statuses.publish(point, WHOLE_CHARGE_POINT, reason="resumed")
+            self._resumed(point)
         unsaid, point.unsaid = point.unsaid, set()
         for connector_id in sorted(unsaid):
             self._statuses.publish(point, connector_id, reason=point.connectors[connector_id].status.value)

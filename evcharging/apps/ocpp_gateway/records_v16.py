@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from evcharging.apps.ocpp_gateway.dialect import Payload
 from evcharging.apps.ocpp_gateway.writes import Effect, Work
+from evcharging.ocpp.configuration_names import is_secret
 from evcharging.ocpp.timestamps import parse_timestamp
 from evcharging.store.gateway import records
 from evcharging.store.gateway.records import LocalListEntry
@@ -17,7 +18,6 @@ Recorder: TypeAlias = Callable[[str, Payload, Payload], Effect[None] | None]
 ACCEPTED: Final = ("Accepted",)
 TAKEN: Final = ("Accepted", "RebootRequired")
 REQUESTED: Final = "Requested"
-SECRETS: Final = frozenset({"authorizationkey"})
 
 
 def record_of(cp_id: str, action: str, request: Payload, response: Payload) -> Effect[None] | None:
@@ -99,7 +99,7 @@ def _get_configuration(cp_id: str, _request: Payload, response: Payload) -> Effe
     keys = [
         {
             "key": entry["key"],
-            "value": None if _secret(entry["key"]) else entry.get("value"),
+            "value": None if is_secret(entry["key"]) else entry.get("value"),
             "readonly": entry["readonly"],
             "reboot_required": False,
         }
@@ -112,17 +112,12 @@ def _get_configuration(cp_id: str, _request: Payload, response: Payload) -> Effe
     return effect
 
 
-def _secret(key: str) -> bool:
-    """Whether a key, in whatever case, holds a password: that is kept by nobody in the clear."""
-    return key.lower() in SECRETS
-
-
 def _change_configuration(cp_id: str, request: Payload, response: Payload) -> Effect[None] | None:
     if response["status"] not in TAKEN:
         return None
     row = {
         "key": request["key"],
-        "value": None if _secret(request["key"]) else request["value"],
+        "value": None if is_secret(request["key"]) else request["value"],
         "readonly": False,
         "reboot_required": response["status"] == "RebootRequired",
     }

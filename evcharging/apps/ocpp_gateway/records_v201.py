@@ -1,7 +1,6 @@
 """What is kept of calls to a 2.0.1 station, once it has answered, and of its reports: what it now holds.
 
-A variable of the device model is kept as a configuration key: ``Component.Variable``, with the EVSE and the instances
-where there are any: ``Connector@1.2[name].Variable[instance]``.
+A variable of the device model is kept as a configuration key, see `evcharging.ocpp.configuration_names`.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from evcharging.apps.ocpp_gateway.dialect import Payload
 from evcharging.apps.ocpp_gateway.id_tokens_v201 import id_tag_of
 from evcharging.apps.ocpp_gateway.records_v16 import REQUESTED, without_credentials
 from evcharging.apps.ocpp_gateway.writes import Effect, Work
+from evcharging.ocpp.configuration_names import is_secret, variable_name
 from evcharging.ocpp.timestamps import parse_timestamp
 from evcharging.store.gateway import records
 from evcharging.store.gateway.records import LocalListEntry
@@ -22,7 +22,6 @@ __all__ = ["note_report", "record_of", "settle_reservation", "variable_key"]
 Recorder: TypeAlias = Callable[[str, Payload, Payload], Effect[None] | None]
 ACCEPTED: Final = "Accepted"
 TAKEN: Final = ("Accepted", "RebootRequired")
-SECRETS: Final = frozenset({"basicauthpassword"})
 LONGEST_KEY: Final = 255
 
 
@@ -55,21 +54,13 @@ def settle_reservation(cp_id: str, reservation_id: int, status: str) -> Effect[N
 
 def variable_key(data: Payload) -> str:
     """The configuration key of a component's variable."""
-    component, variable = data["component"], data["variable"]
-    evse = component.get("evse")
-    place = "" if evse is None else f"@{evse['id']}" + (f".{evse['connectorId']}" if "connectorId" in evse else "")
-    return f"{component['name']}{place}{_instance(component)}.{variable['name']}{_instance(variable)}"[:LONGEST_KEY]
-
-
-def _instance(part: Payload) -> str:
-    return f"[{part['instance']}]" if "instance" in part else ""
+    return variable_name(data)[:LONGEST_KEY]
 
 
 def _row(data: Payload, value: str | None, *, readonly: bool = False, reboot_required: bool = False) -> Payload:
-    secret = data["variable"]["name"].lower() in SECRETS  # a password is kept by nobody in the clear
     return {
         "key": variable_key(data),
-        "value": None if secret else value,
+        "value": None if is_secret(data["variable"]["name"]) else value,
         "readonly": readonly,
         "reboot_required": reboot_required,
     }

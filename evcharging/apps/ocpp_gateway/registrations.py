@@ -26,11 +26,20 @@ class Registrations:
         bus: where to read.
         stations: what is kept up to date.
         drop: ends a station's socket, if it has one, for a reason.
+        reconfigured: is told of a station that may stay connected and is to have another configuration.
     """
 
-    def __init__(self, bus: Bus, stations: StationRegistry, *, drop: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        stations: StationRegistry,
+        *,
+        drop: Callable[[str, str], None],
+        reconfigured: Callable[[str], None] = lambda _cp_id: None,
+    ) -> None:
         self._stations = stations
         self._drop = drop
+        self._reconfigured = reconfigured
         self._consumer = Consumer(
             bus,
             {OCPP_CONFIG: Position.BEGINNING},
@@ -75,6 +84,8 @@ class Registrations:
                 config.password_hash,
             ):
                 self._drop(config.cp_id, CHANGED)
+            elif (before.configuration or {}) != (config.configuration or {}):
+                self._reconfigured(config.cp_id)
 
     async def _take_out(self, tombstone: Tombstone) -> None:
         cp_id = tombstone.key.decode("utf-8", "replace")

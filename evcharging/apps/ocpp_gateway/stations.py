@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from evcharging.apps.ocpp_gateway.boots import BootTerms
 from evcharging.messages.network import OcppConfig
 
 __all__ = ["StationRegistry"]
@@ -59,3 +60,11 @@ class StationRegistry:
         if registration is None and self.open_registration:
             return self._default(cp_id)
         return registration
+
+    def boot_terms(self, cp_id: str, *, interval_s: int) -> BootTerms:
+        """How a station's boot is to be answered; ``interval_s`` where its registration has none."""
+        registration = self.find(cp_id)
+        if registration is None:
+            return BootTerms("Rejected", interval_s)
+        interval_s = registration.heartbeat_interval_s or interval_s
+        return BootTerms(registration.boot_status, interval_s, registration.configuration)

@@ -30,6 +30,7 @@ class Standing:
     boot: Row | None
     connectors: Sequence[Row]
     configuration: Sequence[Row]
+    registered_configuration: Sequence[Row]
     charging_profiles: Sequence[Row]
     local_list: Row | None
     local_list_entries: Sequence[Row]
@@ -42,7 +43,7 @@ class Standing:
     def known(self) -> bool:
         """Whether anything was ever heard of it."""
         return any((self.boot, self.connectors, self.configuration, self.charging_profiles, self.local_list)) or any(
-            (self.maintenance, self.rejected_messages, self.data_transfers)
+            (self.maintenance, self.rejected_messages, self.data_transfers, self.registered_configuration)
         )
 
 
@@ -60,6 +61,7 @@ async def standing_of(reading: AsyncConnection, cp_id: str) -> Standing:
         boot=boots[0] if boots else None,
         connectors=await rows(tables.connectors, tables.connectors.c.connector_id),
         configuration=await rows(tables.configuration, tables.configuration.c.key),
+        registered_configuration=await rows(tables.registered_configuration, tables.registered_configuration.c.key),
         charging_profiles=await rows(tables.charging_profiles, profiles.connector_id, profiles.profile_id),
         local_list=lists[0] if lists else None,
         local_list_entries=await rows(

@@ -36,6 +36,7 @@ __all__ = [
     "maintenance",
     "metadata",
     "outbox",
+    "registered_configuration",
     "rejected_messages",
     "remote_starts",
     "reservations",
@@ -206,6 +207,18 @@ configuration = Table(
     Column("readonly", Boolean, nullable=False, default=False),
     Column("reboot_required", Boolean, nullable=False, default=False),
     Column("seen_at", UtcDateTime, nullable=False),
+)
+
+registered_configuration = Table(
+    "registered_configuration",
+    metadata,
+    Column("cp_id", String(48), primary_key=True),
+    Column("key", ForeignText(255), primary_key=True),
+    Column("value", ForeignText(), nullable=False),
+    # the station's own word, or that there was none
+    Column("answer", ForeignText(32), nullable=False),
+    Column("detail", ForeignText(200)),
+    Column("answered_at", UtcDateTime, nullable=False),
 )
 
 maintenance = Table(

@@ -115,8 +115,10 @@ class RegistrationChange(_Body):
     configuration: dict[str, str] | None = Field(
         default=None,
         max_length=100,
-        description="keys that it ought to have: told on `ocpp.config`, and set by nobody but ChangeConfiguration",
-        examples=[None],
+        description="keys that its gateway sets after each boot, and when they change, where the station has another"
+        " value: of OCPP 1.6, or of 2.0.1 as `Component.Variable`. `GET /api/v1/ocpp/{cp_id}` tells what came of each."
+        " No passwords",
+        examples=[{"MeterValueSampleInterval": "60"}],
     )
 
     @field_validator("password", mode="before")

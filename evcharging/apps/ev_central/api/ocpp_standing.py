@@ -60,6 +60,21 @@ class ConfigurationKeyOut(_Row):
     seen_at: UtcTime
 
 
+class RegisteredKeyOut(_Row):
+    """A key of the registration, and what came of setting it."""
+
+    key: str = Field(examples=["HeartbeatInterval"])
+    value: str = Field(description="as the registration has it", examples=["300"])
+    answer: str = Field(
+        description="`AsWanted`: it had the value already; `Timeout`; `CallError`; `NotNamed`: its version of"
+        " OCPP has no such key; else the charge point's own word: `Accepted`, `RebootRequired` (in force after its next"
+        " boot), `Rejected`, `NotSupported`, …",
+        examples=["Accepted"],
+    )
+    detail: str | None = Field(examples=[None])
+    answered_at: UtcTime
+
+
 class InstalledProfileOut(_Row):
     """A charging profile that the charge point has taken."""
 
@@ -133,6 +148,9 @@ class StandingOut(BaseModel):
     configuration: list[ConfigurationKeyOut] = Field(
         description="keys that it was asked for (GetConfiguration, GetVariables, reports) or that were changed"
     )
+    registered_configuration: list[RegisteredKeyOut] = Field(
+        description="what came of the keys that its registration has, when they were last set or found to be so"
+    )
     charging_profiles: list[InstalledProfileOut]
     local_list: LocalListOut | None
     firmware: MaintenanceOut | None
@@ -149,6 +167,7 @@ class StandingOut(BaseModel):
                 "boot": standing.boot,
                 "connectors": standing.connectors,
                 "configuration": standing.configuration,
+                "registered_configuration": standing.registered_configuration,
                 "charging_profiles": standing.charging_profiles,
                 "local_list": _local_list(standing),
                 "firmware": standing.maintenance.get("firmware"),

@@ -84,7 +84,10 @@ async def one_station(parts: PartsOf, cp_id: OfPath) -> RegistrationOut:
     responses=errors("unknown_registration", "database_unavailable", writes=True),
 )
 async def change_station(parts: PartsOf, cp_id: OfPath, body: RegistrationChange) -> RegistrationOut:
-    """What is given holds at the station's next connection or boot; a password that is left out stays as it is."""
+    """What is given holds at the station's next connection or boot; a password that is left out stays as it is.
+
+    Keys of `configuration` that are new or changed are set at once where the station is connected.
+    """
     if body.cp_id not in (None, cp_id):
         raise InvalidValue("#/cp_id", f"got another id than the path's, expected {cp_id}")
     await parts.registry.station(cp_id)

@@ -8,6 +8,7 @@ import pytest
 
 from evcharging.store.gateway import records, tables
 from evcharging.store.gateway.records import LocalListEntry
+from evcharging.store.gateway.registered_configuration import note_answers
 from tests.support.central import START as NOW
 from tests.support.ocpp import Station
 from tests.support.web import WebRig
@@ -58,6 +59,8 @@ async def test_everything_that_the_gateways_keep_of_a_charge_point_is_told(web, 
             )
         )
         await records.note_configuration(transaction, "ST-1", [key], NOW)
+        tried = {"key": "ConnectionTimeOut", "value": "60", "answer": "Rejected", "detail": None, "answered_at": NOW}
+        await note_answers(transaction, [{"cp_id": "ST-1", **tried}])
         await records.install_profile(
             transaction,
             cp_id="ST-1",
@@ -85,6 +88,7 @@ async def test_everything_that_the_gateways_keep_of_a_charge_point_is_told(web, 
         (1, "Faulted", "GroundFailure")
     ]
     assert [(k["key"], k["value"]) for k in record["configuration"]] == [("HeartbeatInterval", "60")]
+    assert record["registered_configuration"] == [{**tried, "answered_at": "2026-03-01T12:00:00.000Z"}]
     assert [(p["profile_id"], p["connector_id"], p["profile"]) for p in record["charging_profiles"]] == [
         (4, 1, PROFILE)
     ]

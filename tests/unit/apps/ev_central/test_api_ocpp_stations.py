@@ -10,6 +10,7 @@ import pytest
 from evcharging.messages.network import OcppConfig
 from evcharging.store.simulator import stations, tables
 from tests.support.central import Heard
+from tests.support.ocpp import Station
 from tests.support.web import WebRig
 
 STATIONS = "/api/v1/ocpp-stations"
@@ -93,6 +94,29 @@ async def test_registering_again_changes_it_and_keeps_a_password_that_is_left_ou
     assert argon2.PasswordHasher().verify(config.password_hash, PASSWORD)
     changed = await web.http.put(f"{STATIONS}/CP-100", json={"configuration": {"MeterValueSampleInterval": "10"}})
     assert changed.json()["configuration"] == {"MeterValueSampleInterval": "10"}
+
+
+@pytest.mark.parametrize(
+    ("version", "configuration", "pointer", "why"),
+    [
+        (None, {"AuthorizationKey": PASSWORD}, "#/configuration/AuthorizationKey", "give the registration's own"),
+        (None, {"k" * 51: "1"}, f"#/configuration/{'k' * 51}", "51 characters"),
+        (None, {"a/b": "1", "A/B": "1"}, "#/configuration/A~1B", "twice"),
+        ("2.0.1", {"HeartbeatInterval": "33"}, "#/configuration/HeartbeatInterval", "Component.Variable"),
+        ("1.6", {"HeartbeatInterval": "3" * 501}, "#/configuration/HeartbeatInterval", "501 characters"),
+    ],
+)
+async def test_a_key_that_cannot_be_set_is_refused_with_the_reason(web, version, configuration, pointer, why):
+    if version is not None:
+        await Station(web.core, "CP-100", version=version).boots()
+    body = {"cp_id": "CP-100", "configuration": configuration}
+    answer = await web.http.post(STATIONS, json=body)
+    assert answer.status_code == 422
+    (problem,) = answer.json()["errors"]
+    assert problem["pointer"] == pointer
+    assert why in problem["detail"]
+    assert PASSWORD not in answer.text
+    assert (await web.http.get(f"{STATIONS}/CP-100")).status_code == 404
 
 
 async def test_a_security_profile_with_basic_authentication_needs_a_password(web):

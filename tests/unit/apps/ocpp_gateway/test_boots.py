@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from evcharging.apps.ocpp_gateway.boots import BootReport, Boots, BootTerms
+from evcharging.apps.ocpp_gateway.charge_points import ChargePoint
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.charge_points import Status
 from evcharging.store.gateway import tables
@@ -22,9 +23,9 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Ground]:
         yield made
 
 
-def boots(gateway: Ground, *terms: BootTerms) -> Boots:
+def boots(gateway: Ground, *terms: BootTerms, configure: Callable[[ChargePoint], None] = lambda _point: None) -> Boots:
     following = iter(terms or [BootTerms("Accepted", 300)])
-    return Boots(gateway.statuses, terms=lambda _cp_id: next(following), now=gateway.now)
+    return Boots(gateway.statuses, terms=lambda _cp_id: next(following), configure=configure, now=gateway.now)
 
 
 def test_a_boot_is_answered_as_the_registration_has_it_and_told(gateway: Ground) -> None:
@@ -65,3 +66,16 @@ async def test_the_last_boot_is_kept_with_all_that_the_station_said(gateway: Gro
     assert (row["vendor"], row["model"], row["firmware_version"]) == ("V" * 50, None, "1.2")
     assert (row["status"], row["version"], row["booted_at"]) == ("Accepted", "1.6", NOW)
     assert row["details"] == {"iccid": "89"}
+
+
+def test_only_an_accepted_station_with_a_configuration_in_its_registration_is_to_be_configured(gateway: Ground) -> None:
+    point, _ = gateway.station()
+    told: list[ChargePoint] = []
+    keys = {"HeartbeatInterval": "33"}
+    terms = [BootTerms("Pending", 60, keys), BootTerms("Accepted", 300), BootTerms("Accepted", 300, {})]
+    made = boots(gateway, *terms, BootTerms("Accepted", 300, keys), configure=told.append)
+    for _ in terms:
+        made.boot(point, REPORT)
+    assert told == []
+    made.boot(point, REPORT)
+    assert told == [point]

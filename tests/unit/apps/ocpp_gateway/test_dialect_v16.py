@@ -21,6 +21,8 @@ ASKS = [
     DIALECT.limit(0, 32.04),
     DIALECT.limit(1, 0, stack_level=8),
     DIALECT.highest_level(),
+    DIALECT.read_keys(["One", "Two"]),
+    DIALECT.set_key("One", "1"),
     DIALECT.inject(1, "unplug", {}),
 ]
 
@@ -68,3 +70,11 @@ def test_an_injected_event_carries_what_our_stations_read() -> None:
 )
 def test_a_promise_is_a_yes(status: str, refusal: str | None) -> None:
     assert status_refusal({"status": status}) == refusal
+
+
+def test_values_are_those_of_keys_that_have_one() -> None:
+    one = {"key": "One", "readonly": False, "value": "1"}
+    told = DIALECT.values_told({"configurationKey": [one, {"key": "Two", "readonly": True}], "unknownKey": ["Three"]})
+    assert told == {"One": "1"}
+    assert DIALECT.values_told({}) == {}
+    assert DIALECT.set_told({"status": "NotSupported"}) == "NotSupported"

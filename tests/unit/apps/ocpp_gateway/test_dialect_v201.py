@@ -23,6 +23,8 @@ SPOKEN = DialectV201()
         (SPOKEN.limit(0, 16.0), "SetChargingProfile"),
         (SPOKEN.limit(1, 10.04, stack_level=5), "SetChargingProfile"),
         (SPOKEN.highest_level(), "GetVariables"),
+        (SPOKEN.read_keys(["A.One", "B@1.2[x].Two[y]"]), "GetVariables"),
+        (SPOKEN.set_key("A.One", "1"), "SetVariables"),
         (SPOKEN.inject(1, "unplug", {"delay_s": 3}), "DataTransfer"),
     ],
 )
@@ -50,3 +52,14 @@ def test_a_limit_replaces_the_limit_before_it_and_no_others() -> None:
 def test_whatever_asks_a_station_to_charge_is_among_its_actions() -> None:
     assert SPOKEN.begins_charging < SPOKEN.actions
     assert not SPOKEN.transaction_messages & SPOKEN.actions
+
+
+def test_values_are_those_of_variables_that_may_be_told() -> None:
+    one = {"component": {"name": "A", "evse": {"id": 1}}, "variable": {"name": "One"}}
+    two = {"component": {"name": "B"}, "variable": {"name": "Two"}}
+    results = [
+        {**one, "attributeStatus": "Accepted", "attributeValue": "1"},
+        {**two, "attributeStatus": "UnknownComponent"},
+    ]
+    assert SPOKEN.values_told({"getVariableResult": results}) == {"A@1.One": "1"}
+    assert SPOKEN.set_told({"setVariableResult": [{**one, "attributeStatus": "Rejected"}]}) == "Rejected"

@@ -24,11 +24,15 @@ class Reading:
     def __init__(self, bus: MemoryBus, *, open_registration: bool) -> None:
         self.bus = bus
         self.dropped: list[tuple[str, str]] = []
+        self.reconfigured: list[str] = []
         self.stations = StationRegistry(
             open_registration=open_registration, default=lambda cp_id: OcppConfig(ts=NOW, cp_id=cp_id)
         )
         self.registrations = Registrations(
-            bus, self.stations, drop=lambda cp_id, why: self.dropped.append((cp_id, why))
+            bus,
+            self.stations,
+            drop=lambda cp_id, why: self.dropped.append((cp_id, why)),
+            reconfigured=self.reconfigured.append,
         )
 
     async def until(self, condition: Callable[[], object]) -> None:
@@ -113,3 +117,18 @@ async def test_a_station_whose_id_an_engine_takes_is_sent_away() -> None:
         await read.until(lambda: read.dropped)
         assert read.dropped == [("CP-001", OF_AN_ENGINE)]
         assert read.stations.held_by_engine("CP-001")
+
+
+async def test_another_configuration_is_told_where_the_station_may_stay_connected() -> None:
+    bus = MemoryBus(MemoryLog())
+    await say(bus, configuration={"One": "1"})
+    async with reading(bus) as read:
+        assert read.reconfigured == []  # nobody was connected before it was registered
+        await say(bus, configuration={"One": "1"}, boot_status="Pending")
+        await say(bus, configuration={"One": "2"})
+        await say(bus, configuration={"One": "3"}, security_profile=1, password_hash="one")
+        await say(bus, security_profile=1, password_hash="one")
+        await say(bus, configuration={}, security_profile=1, password_hash="one")
+        await say(bus, deleted=True)
+        await read.until(lambda: ("CP-001", WITHDRAWN) in read.dropped)
+        assert read.reconfigured == ["CP-001", "CP-001"]  # another value, and no configuration any more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from evcharging.apps.ocpp_gateway.boots import BootTerms
 from evcharging.apps.ocpp_gateway.stations import StationRegistry
 from evcharging.messages.network import OcppConfig
 
@@ -64,3 +65,12 @@ def test_an_id_is_an_engines_until_central_says_that_the_engine_has_left() -> No
     assert stations.registered("CP-1") is None
     stations.take(config("CP-1", deleted=True))
     assert not stations.held_by_engine("CP-1")
+
+
+def test_a_boot_is_answered_by_the_registration() -> None:
+    stations = registry()
+    assert stations.boot_terms("CP-001", interval_s=300) == BootTerms("Rejected", 300)
+    stations.take(config("CP-001", boot_status="Pending", heartbeat_interval_s=60))
+    assert stations.boot_terms("CP-001", interval_s=300) == BootTerms("Pending", 60)
+    stations.take(config("CP-001", configuration={"One": "1"}))
+    assert stations.boot_terms("CP-001", interval_s=300) == BootTerms("Accepted", 300, {"One": "1"})
