@@ -105,19 +105,18 @@ class PriceHistory:
     def price_at(self, at: datetime, *, in_currency: Currency | None = None) -> Price:
         """Return the price in force at an aware time: the last change at or before it, in `in_currency` if given.
 
-        Before the first change of all, the first one counts. Raises NoPrice where there is none in that currency.
+        Before the first of them, that one counts. Raises NoPrice where there never is one in that currency.
         """
         require_aware(at)
         index = bisect_right(self._entries, at, key=_time_of)
-        if index == 0:
-            first_at, first = self._entries[0]
-            if in_currency is None or first.currency == in_currency:
-                return first.price_at(first_at)
         for _, pricing in reversed(self._entries[:index]):
             if in_currency is None or pricing.currency == in_currency:
                 return pricing.price_at(at)
+        for valid_from, pricing in self._entries[index:]:
+            if in_currency is None or pricing.currency == in_currency:
+                return pricing.price_at(valid_from)
         wanted = "" if in_currency is None else f" in {in_currency.code}"
-        raise NoPrice(f"no price{wanted} at or before {at.isoformat()}")
+        raise NoPrice(f"no price{wanted} at {at.isoformat()}, before or after")
 
 
 def require_aware(at: datetime) -> None:

@@ -81,7 +81,7 @@ class Denial(StrEnum):
 
 
 class DriverUpdate(Message):
-    """What Central tells a driver of one request."""
+    """What Central tells a driver of one request. ``euros`` is the cost so far, in ``currency`` (ISO 4217)."""
 
     request_id: str
     driver_id: DriverId
@@ -93,3 +93,4 @@ class DriverUpdate(Message):
     kwh: float | None = None
     euros: float | None = None
     session_id: str | None = None
+    currency: str | None = None

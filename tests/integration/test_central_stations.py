@@ -177,6 +177,40 @@ async def test_a_transaction_kept_offline_is_stored_with_its_own_times_and_price
     assert session.cost == Decimal("0.30")  # as the price was then
 
 
+async def test_a_transaction_from_before_the_currency_changed_is_billed_and_told_in_the_one_before(central, station):
+    began = central.clock() - timedelta(hours=1)
+    await central.operations.set_pricing(Decimal(20), "INR")
+    await station.begins("s-1", id_tag="ABC123", started_at=began)
+    await station.meters("s-1", 1, energy_wh=1000.0, began=began)
+    await station.meters("s-1", 2, energy_wh=1000.0)  # after the change
+    await station.ends("s-1", 2, started_at=began)
+    session = await record(central, "s-1", closed)
+    assert (session.kwh, session.cost, session.currency) == (Decimal(2), Decimal("0.60"), "EUR")
+    told = await central.update("s-1", "COMPLETED")
+    assert (told.euros, told.currency) == (0.6, "EUR")
+
+
+async def test_a_session_is_billed_in_the_currency_of_its_first_interval_where_its_beginning_was_not_told(
+    central, station
+):
+    await central.operations.set_pricing(Decimal(20), "INR")
+    await station.begins("s-1", id_tag="ABC123")
+    assert (await record(central, "s-1")).currency == "INR"
+    await station.meters("s-1", 1, energy_wh=1000.0, began=central.clock() - timedelta(minutes=30))
+    session = await record(central, "s-1", lambda s: s.intervals)
+    assert (session.kwh, session.cost, session.currency) == (Decimal(1), Decimal("0.30"), "EUR")
+
+
+async def test_what_a_slow_clock_dates_before_the_drivers_currency_costs_the_first_price_in_it(central, station):
+    await central.operations.set_pricing(Decimal(20), "INR")
+    await central.request("req-1", station.cp_id)
+    session_id = (await central.update("req-1", "ACCEPTED")).session_id
+    await station.begins(session_id)
+    await station.meters(session_id, 1, energy_wh=1000.0, began=central.clock() - timedelta(minutes=5))
+    session = await record(central, session_id, lambda s: s.intervals)
+    assert (session.kwh, session.cost, session.currency) == (Decimal(1), Decimal("20.00"), "INR")
+
+
 async def test_a_burst_of_transactions_kept_offline_bills_each_with_all_its_intervals(central, station):
     began = {n: central.clock() - timedelta(hours=9 - 2 * n) for n in (1, 2, 3)}
     for n, start in began.items():

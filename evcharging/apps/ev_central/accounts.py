@@ -48,6 +48,8 @@ def apply_interval(row: SessionRow, telemetry: Telemetry, prices: PriceHistory, 
         solar_wh=telemetry.solar_wh,
         grid_wh=telemetry.grid_wh if telemetry.grid_wh or telemetry.solar_wh else None,
     )
+    if _not_yet_priced(row):
+        row.currency = prices.price_at(interval.start).currency.code
     ledger = SessionLedger(_state(row))
     price = prices.price_at(interval.start, in_currency=ledger.currency)
     if not ledger.apply(interval, price).counted:
@@ -143,6 +145,7 @@ def progress(
         kwh=float(row.energy_wh / WH_PER_KWH),
         euros=float(round_money(row.cost, currency(row.currency))),
         session_id=row.session_id,
+        currency=row.currency,
     )
 
 
@@ -160,6 +163,12 @@ def note_registers(row: SessionRow, *, start_wh: float | None, end_wh: float | N
         row.register_start_wh = exact_wh(start_wh)
     if end_wh is not None and (row.register_end_wh is None or exact_wh(end_wh) > row.register_end_wh):
         row.register_end_wh = exact_wh(end_wh)
+
+
+def _not_yet_priced(row: SessionRow) -> bool:
+    """Whether nothing is counted and no driver was promised a currency: the first interval tells when it began."""
+    adopted = row.request_id == row.session_id
+    return adopted and row.status == "ACTIVE" and not row.last_seq and row.energy_wh == 0
 
 
 def _state(row: SessionRow) -> LedgerState:

@@ -163,6 +163,7 @@ class Effects:
             if session is None:
                 OF_NO_SESSION.inc()
                 continue
+            currency = session.currency
             try:
                 counted = apply_interval(session, received.message, self._prices.history, now=work.now)
             except (InvalidInterval, NoPrice) as error:
@@ -176,6 +177,8 @@ class Effects:
                 continue
             COUNTED.inc()
             work.metered(session)
+            if session.currency != currency:
+                work.changed(session)
             moment = received.message.interval_end
             if session.source == StatusSource.OCPP.value:
                 moment = min(moment, work.now)  # stations' clocks may be wrong by years

@@ -203,11 +203,11 @@ class ChargePointPicture:
         return None if self._health_at is None else self._health_at + HEALTH_HOLDS
 
     def record(self, now: datetime, *, currency: str) -> ChargePointRecord:
-        """The charge point as ``GET /cp/{cp_id}`` shows it."""
+        """The charge point as ``GET /cp/{cp_id}`` shows it; ``currency`` is that of a cost whose bill names none."""
         whole = self._whole()
         connectors: list[ConnectorRecord] = []
         counted: set[str] = set()
-        session_id = driver_id = soc = temperature_c = cost = kwh = None
+        session_id = driver_id = soc = temperature_c = cost = kwh = billed_in = None
         kw = 0.0
         for connector_id in sorted(self._connectors):
             connector = self._connectors[connector_id]
@@ -226,7 +226,10 @@ class ChargePointPicture:
                 kw += meter.kw
             energy_kwh = bill.kwh if bill and bill.kwh is not None else meter.kwh if meter else None
             kwh = _sum(kwh, energy_kwh)
-            cost = _sum(cost, bill.euros if bill else None)
+            if bill is not None and bill.euros is not None:
+                billed_in = billed_in or bill.currency or currency
+                if billed_in == (bill.currency or currency):
+                    cost = _sum(cost, bill.euros)
             if session_id is None:
                 session_id = running
                 driver_id = bill.driver_id if bill else meter.driver_id if meter else None
@@ -242,7 +245,7 @@ class ChargePointPicture:
             "kw": kw,
             "kwh": kwh,
             "cost": cost,
-            "currency": currency,
+            "currency": billed_in or currency,
             "soc": soc,
             "temperature_c": temperature_c,
             "last_seen": None if self._seen is None else rfc3339(self._seen),

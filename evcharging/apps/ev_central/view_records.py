@@ -26,7 +26,10 @@ class ConnectorRecord(TypedDict):
 
 
 class ChargePointRecord(TypedDict):
-    """A charge point now. ``kw``, ``kwh`` and ``cost`` are sums where several of its connectors are supplying."""
+    """A charge point now. ``kw``, ``kwh`` and ``cost`` are sums where several of its connectors are supplying.
+
+    ``cost`` leaves out sessions that are billed in another currency than ``currency``.
+    """
 
     cp_id: Annotated[str, Field(examples=["CP-001"])]
     state: Annotated[ChargePointState, Field(description="rolled up from the whole and its connectors")]
@@ -37,7 +40,7 @@ class ChargePointRecord(TypedDict):
     kw: Annotated[float, Field(description="power now, kW", examples=[22.0])]
     kwh: Annotated[float | None, Field(description="energy of the running session, kWh; null without one")]
     cost: Annotated[float | None, Field(description="Central's price for that energy; null before the first")]
-    currency: Annotated[str, Field(description="ISO 4217", examples=["EUR"])]
+    currency: Annotated[str, Field(description="ISO 4217: the running session's, or in force", examples=["EUR"])]
     soc: Annotated[float | None, Field(description="state of charge of the vehicle, 0 to 1")]
     temperature_c: Annotated[float | None, Field(description="of the charger, while a session runs")]
     last_seen: Annotated[str | None, Field(description="when it was last heard of, RFC 3339")]

@@ -43,5 +43,6 @@ def _figures(update: DriverUpdate) -> str:
     elif update.status.is_final and update.kwh is not None:
         figures.append(f"{update.kwh:.2f} kWh")
     if figures and update.euros is not None:
-        figures.append(f"€{update.euros:.2f}")
+        in_euros = update.currency in (None, "EUR")
+        figures.append(f"€{update.euros:.2f}" if in_euros else f"{update.euros:.2f} {update.currency}")
     return ", ".join(figures)

@@ -112,6 +112,14 @@ def test_a_session_keeps_the_prices_of_its_currency():
     assert history.price_at(after(25), in_currency=INR) == RUPEES
 
 
+def test_before_the_first_price_in_its_currency_a_session_has_that_one():
+    history = PriceHistory(NOON, CHEAP)
+    history.change(after(10), RUPEES)
+    history.change(after(20), Price.of(30, "INR"))
+    for at in (after(-5), after(5), after(15)):
+        assert history.price_at(at, in_currency=INR) == RUPEES
+
+
 def test_a_currency_without_a_price_is_an_error():
     history = PriceHistory(NOON, CHEAP)
     for at in (after(-5), after(5)):

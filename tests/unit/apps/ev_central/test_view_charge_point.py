@@ -124,6 +124,19 @@ def test_a_charge_point_nobody_heard_of_is_disconnected_and_its_health_unknown(t
     }
 
 
+def test_a_cost_is_told_in_the_currency_of_its_bill_whatever_is_in_force(tell):
+    tell.status(0, ACTIVATED)
+    tell.status(1, SUPPLYING, connector_id=1, session_id="s-1")
+    tell.bill(2, euros=2.5, currency="INR")
+    assert [tell.record(3)[field] for field in ("cost", "currency")] == [2.5, "INR"]
+    tell.status(4, SUPPLYING, connector_id=2, session_id="s-2")
+    tell.bill(5, session_id="s-2", euros=0.1, currency="EUR")
+    tell.status(4, SUPPLYING, connector_id=3, session_id="s-3")
+    tell.bill(5, session_id="s-3", euros=1.0, currency="INR")
+    record = tell.record(6)
+    assert (record["cost"], record["currency"], record["kwh"]) == (3.5, "INR", pytest.approx(1.2))
+
+
 def test_a_running_session_shows_the_meters_power_and_centrals_own_energy_and_price(tell):
     tell.status(0, ACTIVATED)
     tell.status(1, SUPPLYING, connector_id=1, session_id="s-1")

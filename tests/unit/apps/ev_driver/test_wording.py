@@ -25,6 +25,14 @@ def test_a_request_is_told_with_its_amount(kwh, line):
     [
         ({"status": "ACCEPTED"}, "CP-001 | ACCEPTED"),
         ({"status": "IN_PROGRESS", "kw": 22.0, "euros": 0.01}, "CP-001 | IN_PROGRESS | 22.0 kW, €0.01"),
+        (
+            {"status": "IN_PROGRESS", "kw": 22.0, "euros": 1.5, "currency": "EUR"},
+            "CP-001 | IN_PROGRESS | 22.0 kW, €1.50",
+        ),
+        (
+            {"status": "COMPLETED", "kwh": 1.0, "euros": 20.0, "currency": "INR"},
+            "CP-001 | COMPLETED | 1.00 kWh, 20.00 INR",
+        ),
         ({"status": "IN_PROGRESS", "kw": 21.96, "kwh": 3.2, "euros": 0.9649}, "CP-001 | IN_PROGRESS | 22.0 kW, €0.96"),
         ({"status": "IN_PROGRESS"}, "CP-001 | IN_PROGRESS"),
         (
