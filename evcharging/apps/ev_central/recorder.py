@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -56,8 +56,8 @@ class Recorder:
         database: the history.
         view, swarm: what is drawn now.
         now: the clock.
-        every_s: how often that is looked at, at moments which are multiples of it: of several copies of Central that
-            look at the same moment, one is written.
+        every_s: how often that is looked at, at moments which are multiples of it. A row has the time of the reading
+            that it shows, not of the look: of several copies of Central that have heard the same, one is written.
         retention, frames_retention: rows older than this are forgotten.
         most_rows: the bound on the rows of each table, whatever their age.
     """
@@ -87,7 +87,7 @@ class Recorder:
             tables.frames: frames_retention,
         }
         self._most_rows = most_rows
-        self._last: dict[str, tuple[float, float]] = {}
+        self._last: dict[str, SnapshotRow] = {}
         self._away = False
         self._wrote_at = 0.0
         self._bus = bus
@@ -104,11 +104,11 @@ class Recorder:
 
     async def sample(self) -> int:
         """Write down what is drawn now, where that has changed since the last time; returns how many rows."""
-        moment = self._grid_moment()
         rows: list[SnapshotRow] = []
-        for looked_at, (station_id, kw, kwh) in enumerate(self._meters()):
-            if self._last.get(station_id) != (kw, kwh):
-                rows.append(SnapshotRow(station_id=station_id, ts=moment, kw=kw, kwh=kwh))
+        for looked_at, row in enumerate(self._meters()):
+            last = self._last.get(row.station_id)
+            if last is None or (last.kw, last.kwh) != (row.kw, row.kwh):
+                rows.append(row)
             if looked_at % SAMPLES_A_TURN == SAMPLES_A_TURN - 1:
                 await asyncio.sleep(0)
         if not rows:
@@ -124,7 +124,7 @@ class Recorder:
         WRITTEN.labels("snapshots").inc(len(rows))
         for row in rows:
             if row.kw > 0:
-                self._last[row.station_id] = (row.kw, row.kwh)
+                self._last[row.station_id] = row
             else:
                 self._last.pop(row.station_id, None)
         return len(rows)
@@ -203,28 +203,27 @@ class Recorder:
                 self._note_away(error)
             await asyncio.sleep(FORGET_EVERY_S)
 
-    def _meters(self) -> Iterator[tuple[str, float, float]]:
+    def _meters(self) -> Iterator[SnapshotRow]:
         """What each station draws that draws anything, or did when it was last looked at."""
         now = self._now()
         drawing = dict.fromkeys([*self._view.supplying, *self._swarm.drawing(), *self._last])
         for station_id in drawing:
-            kw, kwh = self._meter(station_id, now)
-            if kw > 0 or station_id in self._last:
-                yield station_id, kw, kwh
+            kw, kwh, read_at = self._meter(station_id, now)
+            last = self._last.get(station_id)
+            if kw > 0 or last is not None:
+                is_news = read_at is not None and (last is None or read_at > last.ts)
+                ts = now if read_at is None or not is_news else min(read_at, now)
+                yield SnapshotRow(station_id=station_id, ts=ts, kw=kw, kwh=kwh)
 
-    def _meter(self, station_id: str, now: datetime) -> tuple[float, float]:
-        """As Central meters it; of a station that charges elsewhere, as it says itself."""
+    def _meter(self, station_id: str, now: datetime) -> tuple[float, float, datetime | None]:
+        """As Central meters it, with the time; of a station that charges elsewhere, as it says itself."""
         record, meter = self._view.record(station_id, now), self._view.meter(station_id)
         if record is not None and record["kw"] > 0:
-            return record["kw"], record["kwh"] or 0.0
+            return record["kw"], record["kwh"] or 0.0, self._view.seen_at(station_id)
         of_itself = self._swarm.meter(station_id)
         if of_itself is not None and (of_itself[0] > 0 or meter is None):
-            return of_itself
-        return 0.0, 0.0 if meter is None else meter.kwh
-
-    def _grid_moment(self) -> datetime:
-        seconds = self._now().timestamp()
-        return datetime.fromtimestamp(seconds - seconds % self._every_s, UTC)
+            return *of_itself, self._swarm.said_at(station_id)
+        return 0.0, 0.0 if meter is None else meter.kwh, self._view.seen_at(station_id)
 
     def _note_away(self, error: DatabaseUnavailable) -> None:
         if not self._away:

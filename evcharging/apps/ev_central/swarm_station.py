@@ -138,6 +138,11 @@ class StationPicture:
         self.said_desired = (desired.running, desired.profile, desired.csms_url, desired.ocpp_version)
         return self.want(self.said_desired)
 
+    @property
+    def said_at(self) -> datetime | None:
+        """When its worker last spoke of it."""
+        return self._said_at
+
     def want(self, desired: Desired) -> bool:
         """As `apply_desired`, from a database."""
         if desired == self.desired:

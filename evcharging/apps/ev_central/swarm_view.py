@@ -165,6 +165,11 @@ class SwarmView:
             None if station is None or station.state is None else (station.kw if station.online else 0.0, station.kwh)
         )
 
+    def said_at(self, station_id: str) -> datetime | None:
+        """When it last said what it draws; None where it never did."""
+        station = self._stations.get(station_id)
+        return None if station is None else station.said_at
+
     def drawing(self) -> Iterable[str]:
         """The stations that draw power."""
         return [station_id for station_id in self._online if self._stations[station_id].kw > 0]

@@ -161,6 +161,11 @@ class NetworkView:
         point = self._points.get(cp_id)
         return None if point is None else point.meter
 
+    def seen_at(self, cp_id: str) -> datetime | None:
+        """When a charge point was last heard of: what is shown of it held then."""
+        point = self._points.get(cp_id)
+        return None if point is None else point.seen_at
+
     def ids(self, *, after: str | None = None) -> Sequence[str]:
         """The charge points' ids in order, those after ``after``."""
         return self._ids[bisect_right(self._ids, after) :] if after is not None else self._ids

@@ -193,6 +193,11 @@ class ChargePointPicture:
         )
 
     @property
+    def seen_at(self) -> datetime | None:
+        """When it was last heard of."""
+        return self._seen
+
+    @property
     def meter(self) -> Telemetry | None:
         """The latest interval of any connector."""
         return max(self._meters.values(), key=lambda meter: meter.ts, default=None)

@@ -21,7 +21,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotRow:
-    """What a station drew at a moment, and the energy of its session until then."""
+    """What a station drew at a moment, that of its last reading, and the energy of its session until then."""
 
     station_id: str
     ts: datetime

@@ -12,7 +12,7 @@ __all__ = ["FrameRecord", "HistoryRecord", "SnapshotRecord"]
 
 
 class SnapshotRecord(BaseModel):
-    """What was drawn at a moment, and the energy of the session until then."""
+    """What was drawn at a moment, and the energy of the session until then. ``ts`` is when that was read."""
 
     ts: UtcTime
     kw: float = Field(examples=[7.36])

@@ -18,6 +18,7 @@ from evcharging.bus.memory_log import MemoryLog
 from evcharging.domain.states import ChargePointState
 from evcharging.messages.base import Message
 from evcharging.messages.charge_points import Alert, Severity, Status, StatusSource, Telemetry
+from evcharging.messages.drivers import DriverUpdate
 from evcharging.messages.envelope import Event
 from evcharging.messages.network import OcppFrame, SwarmLog, SwarmStatus
 from evcharging.messages.topics import ALERTS, OCPP_FRAMES, SWARM_LOG, Topic
@@ -27,7 +28,6 @@ from tests.support.central import a_moment
 from tests.support.databases import BreakableSqlite
 
 START = datetime(2026, 3, 1, 12, 0, 4, tzinfo=UTC)
-GRID = START.replace(second=0)
 
 
 class History:
@@ -187,15 +187,38 @@ async def test_the_database_may_come_later(tmp_path):
     await history.database.close()
 
 
-async def test_what_is_drawn_is_written_at_a_moment_of_the_grid_and_only_while_it_changes(history):
+async def test_what_is_drawn_is_written_with_the_time_of_its_reading_and_only_while_it_changes(history):
     history.supply("CP-001", kw=22.0, kwh=1.0, seq=1)
+    history.now += timedelta(seconds=3)
     assert await history.recorder.sample() == 1
     history.now += timedelta(seconds=10)
     assert await history.recorder.sample() == 0
     history.now += timedelta(seconds=10)
     history.supply("CP-001", kw=11.0, kwh=1.1, seq=2)
     assert await history.recorder.sample() == 1
-    assert await history.snapshots("CP-001") == [(GRID, 22.0, 1.0), (GRID + timedelta(seconds=20), 11.0, 1.1)]
+    assert await history.snapshots("CP-001") == [(START, 22.0, 1.0), (START + timedelta(seconds=23), 11.0, 1.1)]
+
+
+async def test_energy_is_not_written_for_a_time_at_which_its_session_had_not_begun(history):
+    history.now = began = START.replace(second=9, microsecond=900_000)
+    history.station("PY-SIM-0001", "charging", 7.0, 0.1)
+    history.supply("CP-001", kw=22.0, kwh=0.1, seq=1)
+    history.now += timedelta(seconds=2)
+    assert await history.recorder.sample() == 2
+    for station_id in ("PY-SIM-0001", "CP-001"):
+        assert [ts for ts, _, _ in await history.snapshots(station_id)] == [began]
+
+
+async def test_what_changes_without_a_reading_is_written_with_the_time_at_which_it_was_seen(history):
+    history.supply("CP-001", kw=22.0, kwh=1.0, seq=1)
+    await history.recorder.sample()
+    history.now += timedelta(seconds=10)
+    bill = DriverUpdate(
+        ts=START, request_id="r", driver_id="d", cp_id="CP-001", status="IN_PROGRESS", kwh=1.2, session_id="s"
+    )
+    history.view.apply(bill, history.now)
+    assert await history.recorder.sample() == 1
+    assert (await history.snapshots("CP-001"))[-1] == (history.now, 22.0, 1.2)
 
 
 async def test_the_end_of_a_session_is_written_with_its_last_energy(history):
@@ -207,7 +230,7 @@ async def test_the_end_of_a_session_is_written_with_its_last_energy(history):
     assert await history.recorder.sample() == 1
     history.now += timedelta(seconds=10)
     assert await history.recorder.sample() == 0
-    assert (await history.snapshots("CP-001"))[-1] == (GRID + timedelta(seconds=10), 0.0, 1.5)
+    assert (await history.snapshots("CP-001"))[-1] == (START + timedelta(seconds=10), 0.0, 1.5)
 
 
 async def test_a_station_at_another_csms_is_written_too_one_that_is_a_charge_point_once(history):
@@ -215,19 +238,19 @@ async def test_a_station_at_another_csms_is_written_too_one_that_is_a_charge_poi
     history.station("CP-001", "charging", 7.0, 2.0)
     history.supply("CP-001", kw=6.9, kwh=1.9, seq=1)
     assert await history.recorder.sample() == 2
-    assert await history.snapshots("PY-SIM-0001") == [(GRID, 7.0, 2.0)]
-    assert await history.snapshots("CP-001") == [(GRID, 6.9, 1.9)]
+    assert await history.snapshots("PY-SIM-0001") == [(START, 7.0, 2.0)]
+    assert await history.snapshots("CP-001") == [(START, 6.9, 1.9)]
     history.now += timedelta(seconds=10)
     history.station("PY-SIM-0001", "available", 0.0, 2.4)
     assert await history.recorder.sample() == 1
-    assert (await history.snapshots("PY-SIM-0001"))[-1] == (GRID + timedelta(seconds=10), 0.0, 2.4)
+    assert (await history.snapshots("PY-SIM-0001"))[-1] == (START + timedelta(seconds=10), 0.0, 2.4)
 
 
 async def test_a_station_whose_session_central_does_not_know_is_written_as_it_says_itself(history):
     history.state("PY-SIM-0001", ChargePointState.ACTIVATED)
     history.station("PY-SIM-0001", "charging", 7.0, 2.0)
     assert [await history.recorder.sample() for _ in range(2)] == [1, 0]
-    assert await history.snapshots("PY-SIM-0001") == [(GRID, 7.0, 2.0)]
+    assert await history.snapshots("PY-SIM-0001") == [(START, 7.0, 2.0)]
 
 
 async def test_a_charge_point_that_supplies_and_draws_nothing_yet_is_not_written_again_and_again(history):
