@@ -123,6 +123,22 @@ async def test_the_gateway_takes_a_fault_as_the_standard_has_it(
     await station.socket.close()
 
 
+@pytest.mark.parametrize(
+    ("version", "outcome"), [(OcppVersion.V16, NO_ANSWER), (OcppVersion.V201, "RpcFrameworkError")]
+)
+async def test_a_text_that_is_no_utf8_costs_a_station_nothing_but_that_text(
+    gateway: GatewayProcess, version: OcppVersion, outcome: str
+) -> None:
+    station = Station(version)
+    await station.connect(gateway.url)
+    await station.call("BootNotification", BOOT[version])
+    station.rates[FaultKind.NOT_UTF8] = 1.0
+    await station.call(*GOOD[version])  # over the same connection
+    assert (await station.judged).outcome == outcome
+    assert not station.closed.done()
+    await station.socket.close()
+
+
 async def test_what_one_station_does_costs_another_nothing(gateway: GatewayProcess) -> None:
     bad, good = Station(OcppVersion.V16), Station(OcppVersion.V16)
     for station in (bad, good):

@@ -157,7 +157,8 @@ FAULTS: Final[Mapping[FaultKind, FaultSpec]] = {
     ),
     FaultKind.NOT_UTF8: _before(
         "a text message that is no UTF-8",
-        "the connection is failed with 1007 (RFC 6455, section 8.1); the station connects again",
+        "the connection is failed with 1007 (RFC 6455, section 8.1), and the station connects again; as bad-json will"
+        " do, since it costs nothing but that text",
         {CLOSED, NO_ANSWER},
         {CLOSED, NO_ANSWER, Fault.RPC_FRAMEWORK_ERROR},
     ),
