@@ -255,12 +255,14 @@ class AuthToken(Message):
 class OcppConfig(Message):
     """A station's registration: credentials (hashed), security profile, boot answer, configuration.
 
-    ``deleted``: there is none (any more). ``held_by_engine``: an engine runs the charge point of that id, so that no
-    station may connect under it, registered or not.
+    ``old_password_holds``: the station was given its password over OCPP just now; the one before holds too, until the
+    station has come with this one, and an hour at most. ``deleted``: there is none (any more). ``held_by_engine``: an
+    engine runs the charge point of that id, so that no station may connect under it, registered or not.
     """
 
     cp_id: CpId
     password_hash: str | None = Field(default=None, repr=False)
+    old_password_holds: bool = False
     security_profile: int = Field(default=0, ge=0, le=3)
     boot_status: Literal["Accepted", "Pending", "Rejected"] = "Accepted"
     heartbeat_interval_s: int | None = Field(default=None, ge=1)

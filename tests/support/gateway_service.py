@@ -71,9 +71,10 @@ class GatewayService:
 
 
 @contextlib.asynccontextmanager
-async def gateway_service(folder: Path, **more: Any) -> AsyncIterator[GatewayService]:
-    """One that is ready, and gone at the end."""
-    log_name = f"gateway-{uuid.uuid4().hex}"
+async def gateway_service(folder: Path, *, log_name: str | None = None, **more: Any) -> AsyncIterator[GatewayService]:
+    """One that is ready, and gone at the end; others may be on the log of that name, which is theirs to forget."""
+    own = log_name is None
+    log_name = log_name or f"gateway-{uuid.uuid4().hex}"
     settings = GatewaySettings(
         kafka_bootstrap=f"memory://{log_name}",
         ws_port=free_port(),
@@ -93,4 +94,5 @@ async def gateway_service(folder: Path, **more: Any) -> AsyncIterator[GatewaySer
         made.stop.set()
         await asyncio.wait_for(task, DEADLINE_S)
         await made.close()
-        forget_log(log_name)
+        if own:
+            forget_log(log_name)

@@ -144,14 +144,20 @@ class WebRig:
 
 @contextlib.asynccontextmanager
 async def running_web(
-    folder: Path, *, token: str | None = None, answer_within_s: float = 30.0
+    folder: Path,
+    *,
+    token: str | None = None,
+    answer_within_s: float = 30.0,
+    log: MemoryLog | None = None,
+    clock: Clock | None = None,
+    name: str = "central-1",
 ) -> AsyncIterator[WebRig]:
-    """A Central with HTTP on databases in ``folder``."""
+    """A Central with HTTP on databases in ``folder``; others may be on its ``log``, and go by its ``clock``."""
     database = await migrated_sqlite(folder / "simulator.db")
     history = await migrated_sqlite(folder / "history.db", schema="history")
     gateway = await migrated_sqlite(folder / "gateway.db", schema="gateway")
     try:
-        core = await make_rig(MemoryLog(), database, Clock())
+        core = await make_rig(log or MemoryLog(), database, clock or Clock(), name=name)
         async with WebRig(
             core, database, history, gateway, token=token, answer_within_s=answer_within_s
         ).running() as rig:

@@ -79,9 +79,11 @@ async def announce_new_holders(work: Work, before: Collection[str], cp_ids: Coll
         announce_id(work, cp_id, registered.get(cp_id), held_by_engine=cp_id in now)
 
 
-def announce_id(work: Work, cp_id: str, row: StationRow | None, *, held_by_engine: bool) -> None:
+def announce_id(
+    work: Work, cp_id: str, row: StationRow | None, *, held_by_engine: bool, old_password_holds: bool = False
+) -> None:
     """Tell gateways what holds for an id: its registration, where there is one, and whether an engine has it."""
-    registered = {} if row is None else _registration(row)
+    registered = {} if row is None else {**_registration(row), "old_password_holds": old_password_holds}
     message = OcppConfig(ts=work.now, cp_id=cp_id, deleted=row is None, held_by_engine=held_by_engine, **registered)
     work.send(OCPP_CONFIG, message, cause=str(uuid4()), kind="ocpp-config")
 

@@ -22,6 +22,8 @@ from evcharging.apps.ev_central.ocpp_errors import (
     TooManyCalls,
     UnknownAction,
 )
+from evcharging.apps.ev_central.ocpp_passwords import follow_password, password_given, password_taken
+from evcharging.apps.ev_central.passwords import hashed
 from evcharging.apps.ev_central.transactions import Transactions
 from evcharging.apps.ev_central.work import Work
 from evcharging.messages.charge_points import StatusSource
@@ -42,7 +44,10 @@ AWAY = "it has no connection to a gateway; wait until it is back (GET /cp tells)
 
 
 class OcppCalls:
-    """Calls under way. `hear` must be given every reply that is read from the bus."""
+    """Calls under way. `hear` must be given every reply that is read from the bus.
+
+    A password that a station takes is its registration's from then on.
+    """
 
     def __init__(self, transactions: Transactions, *, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self._transactions = transactions
@@ -63,10 +68,13 @@ class OcppCalls:
             NotConnected, CallRefused: nothing was sent to the charge point.
             CallFailed: it answered CALLERROR.
             NoAnswer: there was no answer in time.
-            DatabaseUnavailable: nothing was sent.
+            DatabaseUnavailable: nothing was sent; or a station took a password that its registration does not have yet:
+                asked again, both have it.
         """
         if len(self._waiting) >= MOST_CALLS:
             raise TooManyCalls(f"{MOST_CALLS} calls wait for their answers already")
+        password = password_given(action, payload)
+        password_hash = None if password is None else await hashed(password)  # now: the station may be back in a moment
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         command_id: str | None = None
         try:
@@ -81,7 +89,11 @@ class OcppCalls:
         finally:
             if command_id is not None:
                 self._waiting.pop(command_id, None)
-        return _response(reply, cp_id, action)
+        response = _response(reply, cp_id, action)
+        if password_hash is not None and password_taken(action, response):
+            async with self._transactions.begin() as work:
+                await follow_password(work, cp_id, password_hash)
+        return response
 
     async def _order(self, work: Work, cp_id: str, action: str, payload: dict[str, Any]) -> str:
         await work.load(cp_ids=[cp_id])

@@ -89,8 +89,11 @@ class Admission:
         return self._welcome(cp_id, request) if credentials is None else self._await(credentials, cp_id, request)
 
     async def _await(self, fits: Awaitable[bool], cp_id: str, request: UpgradeRequest) -> Decision:
-        if not await fits:
-            return _wrong_password(cp_id)
+        try:
+            if not await fits:
+                return _wrong_password(cp_id)
+        except TooManyAttempts:
+            return _BUSY
         return self._refuse_if_full() or self._welcome(cp_id, request)
 
     def _refuse_if_full(self) -> Refusal | None:
@@ -123,13 +126,29 @@ class Admission:
         return self._check_by_hash(cp_id, password_hash, given[1])
 
     def _check_by_hash(self, cp_id: str, password_hash: str, password: bytes) -> Refusal | Awaitable[bool] | None:
+        old_hash = self._stations.old_password(cp_id)
+        if old_hash is not None:
+            return self._check_new_and_old(cp_id, password_hash, old_hash, password)
         try:
             fits = self._passwords.check(cp_id, password_hash, password)
         except TooManyAttempts:
-            return Refusal(503, "busy", "too many passwords are being verified; come again\n", _RETRY)
+            return _BUSY
         if isinstance(fits, bool):
             return None if fits else _wrong_password(cp_id)
         return fits
+
+    async def _check_new_and_old(self, cp_id: str, new_hash: str, old_hash: str, password: bytes) -> bool:
+        """Whether a password is the registration's, which ends the old one's time, or that.
+
+        Raises:
+            TooManyAttempts: not now.
+        """
+        fits = self._passwords.check(cp_id, new_hash, password)
+        if fits if isinstance(fits, bool) else await fits:
+            self._stations.came_with_the_new_password(cp_id)
+            return True
+        fits = self._passwords.check(cp_id, old_hash, password)
+        return fits if isinstance(fits, bool) else await fits
 
     def _welcome(self, cp_id: str, request: UpgradeRequest) -> Decision:
         for name in request.subprotocols:
@@ -183,4 +202,5 @@ def _wrong_password(cp_id: str) -> Refusal:
     return Refusal(401, "password", f"wrong user or password; the user is the station's id, {cp_id}\n", _CHALLENGE)
 
 
+_BUSY = Refusal(503, "busy", "too many passwords are being verified; come again\n", _RETRY)
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="ocpp"'}

@@ -10,6 +10,7 @@ from evcharging.apps.ocpp_gateway.stations import StationRegistry
 from evcharging.bus.consumer import Consumer, Tombstone
 from evcharging.bus.protocol import Bus, Position
 from evcharging.messages.envelope import Received
+from evcharging.messages.network import OcppConfig
 from evcharging.messages.topics import OCPP_CONFIG
 
 __all__ = ["Registrations"]
@@ -79,10 +80,7 @@ class Registrations:
                 self._drop(config.cp_id, OF_AN_ENGINE)
             elif config.deleted:
                 self._withdraw(config.cp_id)
-            elif before is None or (before.security_profile, before.password_hash) != (
-                config.security_profile,
-                config.password_hash,
-            ):
+            elif before is None or _may_not_stay(before, config):
                 self._drop(config.cp_id, CHANGED)
             elif (before.configuration or {}) != (config.configuration or {}):
                 self._reconfigured(config.cp_id)
@@ -95,3 +93,9 @@ class Registrations:
     def _withdraw(self, cp_id: str) -> None:
         if self._stations.find(cp_id) is None:
             self._drop(cp_id, WITHDRAWN)
+
+
+def _may_not_stay(before: OcppConfig, config: OcppConfig) -> bool:
+    """Whether a station has to prove anew who it is; not so soon where it was given its password over OCPP."""
+    new_password = before.password_hash != config.password_hash and not config.old_password_holds
+    return new_password or before.security_profile != config.security_profile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -320,6 +321,35 @@ class TestOpenRegistration:
         assert refusal(await anybody.decide(authorization=basic("CP-001", "shared"))) == (401, "password")
         assert isinstance(await anybody.decide(authorization=basic("CP-001", "secret")), Acceptance)
         anybody.passwords.close()
+
+
+async def test_of_two_passwords_the_old_one_opens_until_the_new_one_has(door: Door) -> None:
+    door.register(security_profile=1, password_hash=HASH)
+    new = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("new")
+    door.stations.take(
+        OcppConfig(ts=datetime.now(UTC), cp_id="CP-001", security_profile=1, password_hash=new, old_password_holds=True)
+    )
+    assert refusal(await door.decide(authorization=basic("CP-001", "guess"))) == (401, "password")
+    for _ in range(2):
+        assert isinstance(await door.decide(authorization=basic("CP-001", "secret")), Acceptance)
+    assert isinstance(await door.decide(authorization=basic("CP-001", "new")), Acceptance)
+    assert refusal(await door.decide(authorization=basic("CP-001", "secret"))) == (401, "password")
+    assert isinstance(await door.decide(authorization=basic("CP-001", "new")), Acceptance)
+
+
+async def test_of_two_passwords_too_one_attempt_at_a_time_is_verified(door: Door) -> None:
+    door.register(security_profile=1, password_hash=HASH)
+    door.stations.take(
+        OcppConfig(ts=datetime.now(UTC), cp_id="CP-001", security_profile=1, password_hash="$", old_password_holds=True)
+    )
+    first = asyncio.ensure_future(_awaited(door.ask(authorization=basic("CP-001", "guess"))))
+    await asyncio.sleep(0)
+    assert refusal(await door.decide(authorization=basic("CP-001", "other"))) == (503, "busy")
+    assert refusal(await first) == (401, "password")
+
+
+async def _awaited(decision: Decision | Awaitable[Decision]) -> Decision:
+    return await decision if isinstance(decision, Awaitable) else decision
 
 
 async def test_when_no_more_can_be_held_the_next_is_told_to_come_again(door: Door) -> None:

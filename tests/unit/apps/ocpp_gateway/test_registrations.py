@@ -132,3 +132,17 @@ async def test_another_configuration_is_told_where_the_station_may_stay_connecte
         await say(bus, deleted=True)
         await read.until(lambda: ("CP-001", WITHDRAWN) in read.dropped)
         assert read.reconfigured == ["CP-001", "CP-001"]  # another value, and no configuration any more
+
+
+async def test_a_station_that_was_given_its_password_over_ocpp_stays_connected() -> None:
+    bus = MemoryBus(MemoryLog())
+    await say(bus, security_profile=1, password_hash="one")
+    async with reading(bus) as read:
+        read.dropped.clear()
+        await say(bus, security_profile=1, password_hash="two", old_password_holds=True)
+        await say(bus, security_profile=2, password_hash="three", old_password_holds=True)
+        await read.until(lambda: read.dropped)
+        found = read.stations.registered("CP-001")
+        assert found is not None
+        assert found.password_hash == "three"
+        assert read.dropped == [("CP-001", CHANGED)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from evcharging.apps.ocpp_gateway.boots import BootTerms
-from evcharging.apps.ocpp_gateway.stations import StationRegistry
+from evcharging.apps.ocpp_gateway.stations import OLD_PASSWORD_HOLDS, StationRegistry
 from evcharging.messages.network import OcppConfig
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
@@ -16,7 +16,7 @@ def config(cp_id: str, **fields: object) -> OcppConfig:
 
 
 def registry(*, open_registration: bool = False) -> StationRegistry:
-    return StationRegistry(open_registration=open_registration, default=config)
+    return StationRegistry(open_registration=open_registration, default=config, now=lambda: NOW)
 
 
 def test_a_station_is_found_once_it_is_registered_and_until_it_is_withdrawn() -> None:
@@ -74,3 +74,41 @@ def test_a_boot_is_answered_by_the_registration() -> None:
     assert stations.boot_terms("CP-001", interval_s=300) == BootTerms("Pending", 60)
     stations.take(config("CP-001", configuration={"One": "1"}))
     assert stations.boot_terms("CP-001", interval_s=300) == BootTerms("Accepted", 300, {"One": "1"})
+
+
+class TestAnOldPassword:
+    def test_holds_beside_the_one_that_a_station_was_given_until_the_station_comes_with_that(self) -> None:
+        stations = registry()
+        stations.take(config("CP-001", password_hash="one"))
+        stations.take(config("CP-001", password_hash="two", old_password_holds=True))
+        assert stations.old_password("CP-001") == "one"
+        stations.take(config("CP-001", password_hash="two"))  # told again, as at Central's start
+        assert stations.old_password("CP-001") == "one"
+        stations.came_with_the_new_password("CP-001")
+        assert stations.old_password("CP-001") is None
+
+    def test_holds_for_its_time_at_most(self) -> None:
+        moment = NOW
+        stations = StationRegistry(open_registration=False, default=config, now=lambda: moment)
+        stations.take(config("CP-001", password_hash="one"))
+        stations.take(config("CP-001", password_hash="two", old_password_holds=True))
+        moment = NOW + OLD_PASSWORD_HOLDS - timedelta(seconds=1)
+        assert stations.old_password("CP-001") == "one"
+        moment = NOW + OLD_PASSWORD_HOLDS
+        assert stations.old_password("CP-001") is None
+
+    def test_ends_with_a_password_that_an_operator_sets_and_with_the_registration(self) -> None:
+        stations = registry()
+        stations.take(config("CP-001", password_hash="one"))
+        stations.take(config("CP-001", password_hash="two", old_password_holds=True))
+        stations.take(config("CP-001", password_hash="three"))
+        assert stations.old_password("CP-001") is None
+        stations.take(config("CP-001", password_hash="four", old_password_holds=True))
+        assert stations.old_password("CP-001") == "three"
+        stations.take(config("CP-001", deleted=True))
+        assert stations.old_password("CP-001") is None
+
+    def test_is_none_where_there_was_none(self) -> None:
+        stations = registry()
+        stations.take(config("CP-001", password_hash="one", old_password_holds=True))
+        assert stations.old_password("CP-001") is None
