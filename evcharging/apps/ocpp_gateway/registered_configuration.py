@@ -32,7 +32,7 @@ from evcharging.apps.ocpp_gateway.station_calls import StationCalls
 from evcharging.apps.ocpp_gateway.verdicts import Outcome
 from evcharging.apps.ocpp_gateway.writes import StorageAway, Work, Writes
 from evcharging.messages.commands import CommandOutcome
-from evcharging.ocpp.configuration_names import why_not_to_be_set
+from evcharging.ocpp.configuration_names import is_secret, why_not_to_be_set
 from evcharging.ocpp.versions import OcppVersion
 from evcharging.store.gateway import registered_configuration as store
 
@@ -47,6 +47,7 @@ PAUSE_S: Final = 1.0
 KEYS_A_QUESTION: Final = 10
 """Stations bound how many they are asked for at once, some tightly."""
 LONGEST_KEY_TOLD: Final = 50
+HIDDEN: Final = "(not shown)"
 
 
 class RegisteredConfiguration:
@@ -150,7 +151,8 @@ class RegisteredConfiguration:
         if booted:
             self._unsure.add(cp_id)
         terms = self._terms(cp_id)
-        visit = Visit(point, link, dialect, dict(terms.configuration or {}))
+        wanted = {key: HIDDEN if is_secret(key) else value for key, value in (terms.configuration or {}).items()}
+        visit = Visit(point, link, dialect, wanted)
         if cp_id in self._unsure:
             visit.known[dialect.heartbeat_key.casefold()] = str(terms.interval_s)
         else:
