@@ -30,7 +30,8 @@ from evcharging.bus.protocol import BusUnavailable, Position
 
 __all__ = ["main"]
 
-ASK_WITHIN_S = 3.0
+ASK_WITHIN_S = 10.0
+"""So long a question may take; a broker that is not there says so at once."""
 PIPED_WIDTH = 120
 
 
