@@ -21,7 +21,8 @@ __all__ = ["UNREACHABLE", "FetchPace", "discard", "open_with_group", "open_witho
 UNREACHABLE = (KafkaError, OSError, TimeoutError)
 """What aiokafka raises for a broker that is away, restarting or dealing partitions out."""
 
-STOP_S = 5.0
+STOP_S = 3.0
+"""So long each step of closing a reader may take; a service with two of them has fifteen seconds to end."""
 IDLE_AFTER_S = 2.0
 MORE_WITHIN_S = 0.05
 SHORTEST_WAIT_S = 0.001
