@@ -7,8 +7,8 @@ SQLAlchemy looks up and builds anew at each execution.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, bindparam, func, select
@@ -16,7 +16,13 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import Insert, Update
 
-__all__ = ["among", "is_sqlite", "write_rows"]
+__all__ = ["among", "is_sqlite", "parts", "write_rows"]
+
+IDS_A_STATEMENT = 500
+"""PostgreSQL and SQLite without a list take a parameter for each; both have a bound."""
+
+
+Id = TypeVar("Id", bound=Hashable)
 
 
 async def write_rows(
@@ -48,6 +54,12 @@ def among(transaction: AsyncConnection, column: ColumnElement[Any], values: Sequ
         return column.in_(values)
     listed = func.json_each(bindparam(None, json.dumps(list(values)))).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+def parts(ids: Iterable[Id]) -> Iterator[list[Id]]:
+    """``ids``, each once and in their order, in as many lists as statements are needed for them."""
+    unique = list(dict.fromkeys(ids))
+    return (unique[start : start + IDS_A_STATEMENT] for start in range(0, len(unique), IDS_A_STATEMENT))
 
 
 def is_sqlite(transaction: AsyncConnection) -> bool:

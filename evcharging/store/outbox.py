@@ -14,6 +14,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from evcharging.messages.envelope import Event
 from evcharging.messages.topics import topic_named
+from evcharging.store.many import parts
 from evcharging.store.upsert import insert_into
 
 __all__ = ["Waiting", "enqueue", "forget_before", "mark_published", "waiting"]
@@ -76,8 +77,7 @@ async def waiting(
 
 async def mark_published(transaction: AsyncConnection, outbox: Table, outbox_ids: Sequence[int], now: datetime) -> None:
     """Note that the broker has these. A crash before this point publishes them again, with the same ids."""
-    for start in range(0, len(outbox_ids), IDS_A_STATEMENT):
-        part = outbox_ids[start : start + IDS_A_STATEMENT]
+    for part in parts(outbox_ids):
         await transaction.execute(update(outbox).where(outbox.c.outbox_id.in_(part)).values(published_at=now))
 
 
@@ -95,6 +95,3 @@ def _statement(outbox: Table, dialect: str) -> ReturningInsert[int, str]:
         outbox.c.outbox_id, outbox.c.event_id
     )
     return statement
-
-
-IDS_A_STATEMENT = 500

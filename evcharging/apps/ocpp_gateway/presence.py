@@ -32,14 +32,13 @@ from evcharging.messages.envelope import Event
 from evcharging.store.gateway import tables
 from evcharging.store.gateway import transactions as store
 from evcharging.store.gateway.transactions import TransactionRow
-from evcharging.store.many import among
+from evcharging.store.many import among, parts
 from evcharging.store.upsert import upsert
 
 __all__ = ["LOOK_EVERY_S", "Presence", "is_ours_to_take"]
 
 log = structlog.get_logger()
 
-IDS_A_STATEMENT = 500
 LOOK_EVERY_S = 10.0
 DEAD_AFTER = timedelta(seconds=60)
 STATIONS_AT_ONCE = 200
@@ -280,8 +279,7 @@ class _Lost(NamedTuple):
 
 
 async def _mark_gone(work: Work, cp_ids: list[str]) -> None:
-    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
-        part = cp_ids[start : start + IDS_A_STATEMENT]
+    for part in parts(cp_ids):
         await work.transaction.execute(
             update(tables.sockets).where(among(work.transaction, tables.sockets.c.cp_id, part)).values(gone_at=work.now)
         )
@@ -289,8 +287,7 @@ async def _mark_gone(work: Work, cp_ids: list[str]) -> None:
 
 async def _rows(work: Work, table: Any, cp_ids: list[str]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
-        part = cp_ids[start : start + IDS_A_STATEMENT]
+    for part in parts(cp_ids):
         result = await work.transaction.execute(select(table).where(among(work.transaction, table.c.cp_id, part)))
         rows += [dict(row) for row in result.mappings()]
     return rows

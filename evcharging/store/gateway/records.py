@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
-from evcharging.store.many import among
+from evcharging.store.many import among, parts
 from evcharging.store.upsert import upsert
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "use_reservation",
 ]
 
-IDS_A_STATEMENT = 500
 ACTIVE, USED, CANCELLED, EXPIRED = "Active", "Used", "Cancelled", "Expired"
 
 
@@ -92,8 +91,7 @@ async def active_reservations(transaction: AsyncConnection, cp_ids: Sequence[str
     """Reservations that were not used or cancelled, by charge point, oldest first; some may be past their time."""
     columns = tables.reservations.c
     active: dict[str, list[dict[str, Any]]] = {}
-    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
-        part = cp_ids[start : start + IDS_A_STATEMENT]
+    for part in parts(cp_ids):
         statement = select(tables.reservations).where(among(transaction, columns.cp_id, part), columns.status == ACTIVE)
         for found in (await transaction.execute(statement.order_by(columns.created_at))).mappings():
             active.setdefault(found["cp_id"], []).append(dict(found))

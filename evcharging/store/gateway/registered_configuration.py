@@ -9,12 +9,11 @@ from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
-from evcharging.store.many import among
+from evcharging.store.many import among, parts
 from evcharging.store.upsert import upsert
 
 __all__ = ["answers_of", "forget_answers", "note_answers"]
 
-IDS_A_STATEMENT = 500
 KEYS_A_STATEMENT = 100
 
 
@@ -22,8 +21,7 @@ async def answers_of(transaction: AsyncConnection, cp_ids: Sequence[str]) -> dic
     """Rows by charge point and key."""
     columns = tables.registered_configuration.c
     found: dict[str, dict[str, Mapping[str, Any]]] = {cp_id: {} for cp_id in cp_ids}
-    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
-        part = cp_ids[start : start + IDS_A_STATEMENT]
+    for part in parts(cp_ids):
         statement = select(tables.registered_configuration).where(among(transaction, columns.cp_id, part))
         for row in (await transaction.execute(statement)).mappings():
             found[row["cp_id"]][row["key"]] = dict(row)

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
-from evcharging.store.many import among
+from evcharging.store.many import among, parts
 from evcharging.store.upsert import insert_into
 
 __all__ = [
@@ -24,8 +24,6 @@ __all__ = [
     "waiting_starts",
     "withdraw_remote_start",
 ]
-
-IDS_A_STATEMENT = 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,8 +59,7 @@ async def waiting_starts(transaction: AsyncConnection, cp_ids: Sequence[str]) ->
     """The starts that no transaction has come from yet, by charge point, oldest first."""
     columns = tables.remote_starts.c
     waiting: dict[str, list[RemoteStartRow]] = {}
-    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
-        part = cp_ids[start : start + IDS_A_STATEMENT]
+    for part in parts(cp_ids):
         statement = select(tables.remote_starts).where(
             among(transaction, columns.cp_id, part), columns.consumed_at.is_(None)
         )

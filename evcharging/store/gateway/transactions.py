@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, Update, bindparam, func, insert, select, upda
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.store.gateway import tables
-from evcharging.store.many import among, write_rows
+from evcharging.store.many import among, parts, write_rows
 from evcharging.store.upsert import insert_into
 
 __all__ = [
@@ -35,8 +35,6 @@ __all__ = [
     "standings",
     "taken_numbers",
 ]
-
-IDS_A_STATEMENT = 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,7 +119,7 @@ async def insert_all(transaction: AsyncConnection, rows: Sequence[TransactionRow
 async def find_by_contents(transaction: AsyncConnection, content_keys: Sequence[str]) -> dict[str, TransactionRow]:
     """The transactions that the same messages made before, by their content."""
     column = tables.transactions.c.content_key
-    rows = [row for part in _parts(content_keys) for row in await _all(transaction, among(transaction, column, part))]
+    rows = [row for part in parts(content_keys) for row in await _all(transaction, among(transaction, column, part))]
     return {row.content_key: row for row in rows}
 
 
@@ -142,8 +140,7 @@ async def find_by_wire_ids(
     """The newest transactions with a known start, by charge point and the id on its wire."""
     columns = tables.transactions.c
     found: dict[tuple[str, str], TransactionRow] = {}
-    for start in range(0, len(names), IDS_A_STATEMENT):
-        part = names[start : start + IDS_A_STATEMENT]
+    for part in parts(names):
         rows = await _all(
             transaction,
             among(transaction, columns.cp_id, list({cp_id for cp_id, _ in part}))
@@ -162,7 +159,7 @@ async def open_transactions(transaction: AsyncConnection, cp_ids: Sequence[str] 
     if cp_ids is None:
         return [_row(found) for found in (await transaction.execute(statement)).mappings()]
     rows: list[TransactionRow] = []
-    for part in _parts(cp_ids):
+    for part in parts(cp_ids):
         result = await transaction.execute(statement.where(among(transaction, columns.cp_id, part)))
         rows += [_row(found) for found in result.mappings()]
     return rows
@@ -208,7 +205,7 @@ async def last_seqs(transaction: AsyncConnection, session_ids: Sequence[str]) ->
     """The last interval of each of these sessions that has not ended."""
     columns = tables.transactions.c
     found: dict[str, int] = {}
-    for part in _parts(session_ids):
+    for part in parts(session_ids):
         statement = select(columns.session_id, columns.last_seq).where(among(transaction, columns.session_id, part))
         result = await transaction.execute(statement.where(columns.stopped_at.is_(None)))
         found.update((session_id, last_seq) for session_id, last_seq in result)
@@ -220,7 +217,7 @@ async def standings(transaction: AsyncConnection, session_ids: Sequence[str]) ->
     columns = tables.transactions.c
     wanted = [columns[name] for name in Standing._fields]
     found: dict[str, Standing] = {}
-    for part in _parts(session_ids):
+    for part in parts(session_ids):
         for row in await transaction.execute(select(*wanted).where(among(transaction, columns.session_id, part))):
             found[row[0]] = Standing(*row)
     return found
@@ -272,8 +269,3 @@ async def _all(transaction: AsyncConnection, condition: Any) -> list[Transaction
         select(tables.transactions).where(condition).order_by(columns.created_at, columns.session_id)
     )
     return [_row(found) for found in result.mappings()]
-
-
-def _parts(ids: Iterable[str]) -> Iterable[list[str]]:
-    every = list(dict.fromkeys(ids))
-    return (every[start : start + IDS_A_STATEMENT] for start in range(0, len(every), IDS_A_STATEMENT))

@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, RowMapping, Select, Table, and_, bindparam
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.domain.states import ChargePointState
-from evcharging.store.many import write_rows
+from evcharging.store.many import parts, write_rows
 from evcharging.store.simulator import tables
 from evcharging.store.simulator.rows import (
     ChargePointRow,
@@ -65,7 +65,6 @@ SAVE_METERING = (
 R = TypeVar("R", RequestRow, SessionRow, CommandRow)
 KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 ACTIVE_AT = select(tables.sessions).where(tables.sessions.c.status == "ACTIVE").where(tables.sessions.c.cp_id.in_(KEYS))
-IDS_A_STATEMENT = 500
 
 
 async def charge_points(transaction: AsyncConnection, cp_ids: Iterable[str]) -> dict[str, ChargePointRow]:
@@ -139,7 +138,7 @@ async def sessions(transaction: AsyncConnection, session_ids: Iterable[str]) -> 
 async def active_sessions_at(transaction: AsyncConnection, cp_ids: Iterable[str]) -> list[SessionRow]:
     """The active sessions at those charge points."""
     found: list[SessionRow] = []
-    for part in _parts(cp_ids):
+    for part in parts(cp_ids):
         result = await transaction.execute(ACTIVE_AT, {"keys": part})
         found += [_session(row) for row in result.mappings()]
     return found
@@ -244,7 +243,7 @@ async def touch_charge_points(transaction: AsyncConnection, seen: dict[str, date
 
 async def _by_key(transaction: AsyncConnection, table: Table, keys: Iterable[str]) -> list[RowMapping]:
     found: list[RowMapping] = []
-    for part in _parts(keys):
+    for part in parts(keys):
         found += (await transaction.execute(_with_keys(table), {"keys": part})).mappings().all()
     return found
 
@@ -285,8 +284,3 @@ def _charge_point(row: RowMapping) -> ChargePointRow:
 def _session(row: RowMapping) -> SessionRow:
     values = dict(row)
     return SessionRow(**{**values, "phase": Phase(values["phase"])})
-
-
-def _parts(keys: Iterable[str]) -> Iterable[list[str]]:
-    unique = list(dict.fromkeys(keys))
-    return (unique[start : start + IDS_A_STATEMENT] for start in range(0, len(unique), IDS_A_STATEMENT))

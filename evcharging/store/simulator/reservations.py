@@ -9,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import RowMapping, and_, bindparam, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from evcharging.store.many import parts
 from evcharging.store.simulator.rows import ReservationRow, ReservationStatus
 from evcharging.store.simulator.tables import reservations
 
 __all__ = ["add", "asked_by_commands", "lapsed", "of_request", "save", "standing_at"]
 
-IDS_A_STATEMENT = 500
 STANDING_AT = (
     select(reservations)
     .where(reservations.c.ended_at.is_(None))
@@ -40,10 +40,8 @@ async def save(transaction: AsyncConnection, row: ReservationRow) -> None:
 
 async def standing_at(transaction: AsyncConnection, cp_ids: Iterable[str]) -> list[ReservationRow]:
     """Reservations at those charge points that have not ended."""
-    wanted = list(dict.fromkeys(cp_ids))
     found: list[ReservationRow] = []
-    for start in range(0, len(wanted), IDS_A_STATEMENT):
-        part = wanted[start : start + IDS_A_STATEMENT]
+    for part in parts(cp_ids):
         result = await transaction.execute(STANDING_AT, {"cp_ids": part})
         found += [_row(row) for row in result.mappings()]
     return found
@@ -51,10 +49,8 @@ async def standing_at(transaction: AsyncConnection, cp_ids: Iterable[str]) -> li
 
 async def asked_by_commands(transaction: AsyncConnection, command_ids: Iterable[str]) -> dict[str, ReservationRow]:
     """The reservations that those commands asked for, by command id."""
-    wanted = list(dict.fromkeys(command_ids))
     found: dict[str, ReservationRow] = {}
-    for start in range(0, len(wanted), IDS_A_STATEMENT):
-        part = wanted[start : start + IDS_A_STATEMENT]
+    for part in parts(command_ids):
         result = await transaction.execute(select(reservations).where(reservations.c.command_id.in_(part)))
         found.update({row["command_id"]: _row(row) for row in result.mappings()})
     return found

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from evcharging.domain.money import currency, round_money
+from evcharging.store.many import parts
 from evcharging.store.simulator.rows import SessionRow
 from evcharging.store.simulator.tables import session_totals, sessions
 from evcharging.store.upsert import upsert
@@ -22,7 +23,6 @@ __all__ = ["ACTIVE", "KEPT", "billed", "note_ended"]
 
 ACTIVE = "ACTIVE"
 """The status of a session that has not ended."""
-IDS_A_STATEMENT = 500
 COUNTED = (
     select(sessions.c.session_id, sessions.c.energy_wh, sessions.c.cost)
     .where(sessions.c.session_id.in_(bindparam("ids", expanding=True)))
@@ -44,9 +44,8 @@ async def note_ended(transaction: AsyncConnection, rows: Sequence[SessionRow]) -
         return
     energy_wh: dict[str, Decimal] = defaultdict(Decimal)
     bills: dict[str, Decimal] = defaultdict(Decimal)
-    ids = list(ended)
-    for start in range(0, len(ids), IDS_A_STATEMENT):
-        for was in await transaction.execute(COUNTED, {"ids": ids[start : start + IDS_A_STATEMENT]}):
+    for ids in parts(ended):
+        for was in await transaction.execute(COUNTED, {"ids": ids}):
             code = ended[was.session_id].currency  # which is the session's for good
             energy_wh[code] -= was.energy_wh
             bills[code] -= billed(was.cost, code)

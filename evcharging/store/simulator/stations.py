@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from evcharging.store.many import parts
 from evcharging.store.simulator.tables import charge_points, charging_profiles, ocpp_stations
 from evcharging.store.upsert import upsert
 
@@ -29,7 +30,6 @@ __all__ = [
     "save_station",
 ]
 
-IDS_A_STATEMENT = 500
 AMONG = select(ocpp_stations).where(ocpp_stations.c.cp_id.in_(bindparam("cp_ids", expanding=True)))
 
 
@@ -67,8 +67,8 @@ async def find_station(transaction: AsyncConnection, cp_id: str) -> StationRow |
 async def find_stations(transaction: AsyncConnection, cp_ids: Sequence[str]) -> dict[str, StationRow]:
     """The registrations of those stations, as far as there are any, by id."""
     found: dict[str, StationRow] = {}
-    for start in range(0, len(cp_ids), IDS_A_STATEMENT):
-        result = await transaction.execute(AMONG, {"cp_ids": cp_ids[start : start + IDS_A_STATEMENT]})
+    for part in parts(cp_ids):
+        result = await transaction.execute(AMONG, {"cp_ids": part})
         found.update({row["cp_id"]: StationRow(**row) for row in result.mappings()})
     return found
 

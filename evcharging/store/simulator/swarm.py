@@ -9,12 +9,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from evcharging.store.many import parts
 from evcharging.store.simulator.tables import swarm_stations
 from evcharging.store.upsert import upsert
 
 __all__ = ["SwarmStationRow", "every_station", "running_ids", "save_stations", "stations"]
-
-IDS_A_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +42,8 @@ async def running_ids(transaction: AsyncConnection) -> set[str]:
 
 async def stations(transaction: AsyncConnection, station_ids: Iterable[str]) -> dict[str, SwarmStationRow]:
     """The stations of those ids that were ever started."""
-    ids = list(dict.fromkeys(station_ids))
     found: dict[str, SwarmStationRow] = {}
-    for start in range(0, len(ids), IDS_A_STATEMENT):
-        part = ids[start : start + IDS_A_STATEMENT]
+    for part in parts(station_ids):
         result = await transaction.execute(select(swarm_stations).where(swarm_stations.c.station_id.in_(part)))
         found.update({row["station_id"]: SwarmStationRow(**row) for row in result.mappings()})
     return found

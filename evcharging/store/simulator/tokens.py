@@ -9,12 +9,11 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from evcharging.store.many import parts
 from evcharging.store.simulator.tables import tokens
 from evcharging.store.upsert import upsert
 
 __all__ = ["TokenRow", "delete_token", "folded", "list_tokens", "save_token", "tokens_named", "tokens_of_driver"]
-
-IDS_A_STATEMENT = 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,10 +36,8 @@ def folded(id_tag: str) -> str:
 
 async def tokens_named(transaction: AsyncConnection, id_tags: Iterable[str]) -> dict[str, TokenRow]:
     """The tokens among ``id_tags`` that there are, by their `folded` spelling."""
-    wanted = list({folded(id_tag) for id_tag in id_tags})
     found: dict[str, TokenRow] = {}
-    for start in range(0, len(wanted), IDS_A_STATEMENT):
-        part = wanted[start : start + IDS_A_STATEMENT]
+    for part in parts(map(folded, id_tags)):
         result = await transaction.execute(select(tokens).where(tokens.c.folded.in_(part)))
         for row in result.mappings():
             found[row["folded"]] = _row(dict(row))

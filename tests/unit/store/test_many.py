@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import JSON, Column, Integer, MetaData, String, Table, bindparam, insert, select, text, update
 
 from evcharging.store.database import Database, database_url
-from evcharging.store.many import among, write_rows
+from evcharging.store.many import among, parts, write_rows
 from evcharging.store.types import ExactDecimal, ForeignText, UtcDateTime
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
@@ -117,3 +117,11 @@ async def test_a_list_of_numbers_is_told_from_one_of_texts(database: Database) -
         by_number = await transaction.execute(select(THINGS.c.name).where(among(transaction, THINGS.c.number, [20, 3])))
         by_name = await transaction.execute(select(THINGS.c.name).where(among(transaction, THINGS.c.name, ["1"])))
         assert (list(by_number.scalars()), list(by_name.scalars())) == (["2"], ["1"])
+
+
+def test_ids_are_dealt_out_to_statements_each_once_and_in_order() -> None:
+    ids = [f"CP-{number}" for number in range(1_200)]
+    dealt = list(parts([*ids, *ids]))
+    assert [len(part) for part in dealt] == [500, 500, 200]
+    assert [one for part in dealt for one in part] == ids
+    assert list(parts([])) == []
